@@ -1,1 +1,16 @@
-//! Placeholder.
+//! Decides: what a spec means, when a run is due, what happens next.
+//! Holds no async, clock, file, socket, Docker or database type; every function takes values and returns values.
+#![deny(missing_docs)]
+
+pub mod action;
+pub mod change;
+pub mod cron;
+pub mod name;
+pub mod observed;
+pub mod outcome;
+pub mod recorded;
+pub mod run;
+pub mod service;
+pub mod source;
+pub mod spec;
+pub mod units;

@@ -1,0 +1,274 @@
+//! What may change in the record: events of the domain. A pass's changes are one atomic batch, durable before anything is done.
+
+use jiff::Timestamp;
+
+use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
+use crate::outcome::EndState;
+use crate::recorded::{AcceptedFile, MissedTick, SourceStatus, Suspension};
+use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
+use crate::spec::Etl;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A spec file's text is good, and in force from now on.
+    FileAccepted {
+        /// Path below the source's path.
+        path: String,
+        /// Its text and origin.
+        file: AcceptedFile,
+    },
+    /// A spec file is gone from git.
+    FileDropped {
+        /// Path below the source's path.
+        path: String,
+    },
+    /// What git said last; not durable, since git says it again.
+    SourceRead(Box<SourceStatus>),
+    /// A schedule was first seen, edited or resumed: its ticks count from here.
+    ScheduleAnchored {
+        /// Which.
+        schedule: ScheduleKey,
+        /// What its clock looked like.
+        fingerprint: String,
+        /// Ticks after this instant are to be decided.
+        at: Timestamp,
+        /// Whether this is its first sight, from which `every` counts.
+        first: bool,
+    },
+    /// All ticks up to an instant are decided. Durable with the next change that is; a tick that starts no run writes nothing.
+    ScheduleDecided {
+        /// Which.
+        schedule: ScheduleKey,
+        /// Up to and with this instant.
+        until: Timestamp,
+        /// Those that started no run.
+        missed: Vec<MissedTick>,
+    },
+    /// A schedule is gone from git.
+    ScheduleForgotten {
+        /// Which.
+        schedule: ScheduleKey,
+    },
+    /// Somebody suspended a schedule.
+    Suspended {
+        /// Which.
+        schedule: ScheduleKey,
+        /// Who, why, until when.
+        suspension: Suspension,
+    },
+    /// A suspension ended.
+    Resumed {
+        /// Which.
+        schedule: ScheduleKey,
+    },
+    /// A run exists.
+    RunAdmitted {
+        /// The run, without attempts.
+        run: Box<Run>,
+        /// The spec it keeps.
+        spec: std::sync::Arc<Etl>,
+    },
+    /// A run got its place among its ETL's active runs.
+    RunStarted {
+        /// Which.
+        run: RunKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// A run is to be stopped.
+    RunStopping {
+        /// Which.
+        run: RunKey,
+        /// Why and by whom.
+        stopping: Stopping,
+    },
+    /// A run is over.
+    RunEnded {
+        /// Which.
+        run: RunKey,
+        /// How.
+        state: EndState,
+        /// When.
+        at: Timestamp,
+        /// In words.
+        message: String,
+    },
+    /// A finished run goes on: these tasks are open again.
+    RunReopened {
+        /// Which.
+        run: RunKey,
+        /// Which tasks.
+        tasks: Vec<Name>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A finished run is forgotten, with its attempts.
+    RunForgotten {
+        /// Which.
+        run: RunKey,
+    },
+    /// A spec that no run keeps is forgotten.
+    SpecForgotten {
+        /// Which.
+        spec: SpecHash,
+    },
+    /// A run's image is pinned to a digest.
+    ImagePinned {
+        /// Whose.
+        run: RunKey,
+        /// As written.
+        image: String,
+        /// By digest.
+        digest: String,
+    },
+    /// A task's dependencies are met. Not durable by itself: it follows from what is.
+    TaskEligible {
+        /// Whose.
+        run: RunKey,
+        /// Which.
+        task: Name,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A task will be tried again.
+    TaskRetrying {
+        /// Whose.
+        run: RunKey,
+        /// Which.
+        task: Name,
+        /// Not before this.
+        at: Timestamp,
+    },
+    /// A task is over.
+    TaskEnded {
+        /// Whose.
+        run: RunKey,
+        /// Which.
+        task: Name,
+        /// How.
+        state: EndState,
+        /// When.
+        at: Timestamp,
+    },
+    /// A task stands still, or no longer does. Not durable: it follows from what is seen.
+    TaskStuck {
+        /// Whose.
+        run: RunKey,
+        /// Which.
+        task: Name,
+        /// Why; nothing when it goes on.
+        stuck: Option<Stuck>,
+    },
+    /// An attempt will be created: the intent, durable before the act.
+    AttemptIntended {
+        /// Which.
+        attempt: AttemptKey,
+        /// Its fencing number.
+        fence: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// An attempt's service exists.
+    AttemptCreated {
+        /// Which.
+        attempt: AttemptKey,
+        /// The service's id.
+        service: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Creating an attempt's service failed for a passing reason. Not durable.
+    AttemptDelayed {
+        /// Which.
+        attempt: AttemptKey,
+        /// No creation before this.
+        until: Timestamp,
+        /// The error.
+        message: String,
+    },
+    /// Swarm brought an attempt further. Not durable: it is seen again.
+    AttemptSeen {
+        /// Which.
+        attempt: AttemptKey,
+        /// How far.
+        phase: Phase,
+        /// Since when.
+        at: Timestamp,
+        /// Where.
+        node: Option<NodeRef>,
+        /// Swarm's words.
+        message: String,
+    },
+    /// An attempt's node is lost, and its ETL waits for it.
+    AttemptLost {
+        /// Which.
+        attempt: AttemptKey,
+        /// Since when; nothing when the node is back.
+        since: Option<Timestamp>,
+    },
+    /// An attempt is to be stopped: the reason is durable before the act, since it becomes the outcome.
+    AttemptStopping {
+        /// Which.
+        attempt: AttemptKey,
+        /// Why and by whom.
+        stopping: Stopping,
+    },
+    /// An attempt is over, or given up.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptKey,
+        /// How.
+        end: AttemptEnd,
+    },
+    /// An attempt's log is kept.
+    LogKept {
+        /// Whose.
+        attempt: AttemptKey,
+        /// What was kept.
+        log: LogSummary,
+    },
+    /// An attempt's service is gone.
+    AttemptReleased {
+        /// Which.
+        attempt: AttemptKey,
+    },
+}
+
+impl Change {
+    /// Whether it must be flushed before the pass goes on. The others are rebuilt from git and the Swarm after a restart,
+    /// or go along with the next durable change of the same record.
+    pub fn is_durable(&self) -> bool {
+        match self {
+            Self::SourceRead(_)
+            | Self::ScheduleDecided { .. }
+            | Self::TaskEligible { .. }
+            | Self::TaskStuck { .. }
+            | Self::AttemptDelayed { .. }
+            | Self::AttemptSeen { .. } => false,
+            Self::FileAccepted { .. }
+            | Self::FileDropped { .. }
+            | Self::ScheduleAnchored { .. }
+            | Self::ScheduleForgotten { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. }
+            | Self::RunAdmitted { .. }
+            | Self::RunStarted { .. }
+            | Self::RunStopping { .. }
+            | Self::RunEnded { .. }
+            | Self::RunReopened { .. }
+            | Self::RunForgotten { .. }
+            | Self::SpecForgotten { .. }
+            | Self::ImagePinned { .. }
+            | Self::TaskRetrying { .. }
+            | Self::TaskEnded { .. }
+            | Self::AttemptIntended { .. }
+            | Self::AttemptCreated { .. }
+            | Self::AttemptLost { .. }
+            | Self::AttemptStopping { .. }
+            | Self::AttemptEnded { .. }
+            | Self::LogKept { .. }
+            | Self::AttemptReleased { .. } => true,
+        }
+    }
+}

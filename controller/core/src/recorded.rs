@@ -1,0 +1,247 @@
+//! What has happened, as the store keeps it and the loop holds it in memory, and how changes become records.
+//! `stage` computes the new values of exactly the records that changes touch; the store makes them durable; `install` takes them over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
+use crate::run::{Run, SpecHash, TaskRun};
+use crate::source::FileFaults;
+use crate::spec::Etl;
+
+mod apply;
+
+/// Newest missed ticks kept of a schedule, for people to look at; all are counted.
+pub const MISSED_TICKS_MAX: usize = 100;
+
+/// Everything that is recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// Numbers that only rise.
+    pub counters: Counters,
+    /// Spec files in force, by path.
+    pub files: BTreeMap<String, AcceptedFile>,
+    /// What git said last.
+    pub source: SourceStatus,
+    /// One for each schedule ever seen and not forgotten.
+    pub schedules: BTreeMap<ScheduleKey, ScheduleRecord>,
+    /// All runs within retention.
+    pub runs: BTreeMap<RunKey, Run>,
+    /// Runs that are not over, or of which something is left in the Swarm: all that a pass must visit.
+    pub open: BTreeSet<RunKey>,
+    /// Specs that runs keep.
+    pub specs: BTreeMap<SpecHash, Arc<Etl>>,
+    /// Schedules with decided ticks that the store does not know yet.
+    pub unsaved_schedules: BTreeSet<ScheduleKey>,
+}
+
+/// Numbers that only rise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// The last fencing number given out.
+    pub fence: u64,
+}
+
+/// A spec file in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedFile {
+    /// Git's object id of the text.
+    pub blob: String,
+    /// The commit that brought it.
+    pub commit: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What git said last, for people and metrics. Rebuilt at every sync.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SourceStatus {
+    /// The newest commit read.
+    pub commit: Option<String>,
+    /// When git was last read with success.
+    pub synced_at: Option<Timestamp>,
+    /// The last error, if the last sync failed.
+    pub error: Option<SourceError>,
+    /// Files found.
+    pub files: usize,
+    /// Files with faults, by path; their last good version stays in force.
+    pub faults: BTreeMap<String, FileFaults>,
+    /// Objects that git no longer has and that are kept until somebody acknowledges the prune.
+    pub held: usize,
+}
+
+/// Why the last sync failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceError {
+    /// Fixed word.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is recorded of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleRecord {
+    /// When it was first seen, in whole seconds: `every` counts from here.
+    pub first_seen: Timestamp,
+    /// What its clock looked like; a change of it re-anchors.
+    pub fingerprint: String,
+    /// Ticks up to and with this instant are decided.
+    pub decided_until: Timestamp,
+    /// The newest tick that started a run.
+    pub last_tick: Option<Timestamp>,
+    /// Somebody's suspension, beside the spec's own.
+    pub suspension: Option<Suspension>,
+    /// Ticks that started no run, by reason.
+    pub missed_total: BTreeMap<MissReason, u64>,
+    /// The newest of them.
+    pub missed: Vec<MissedTick>,
+}
+
+/// An operator's suspension: kept beside the spec, never in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until then; for good if none.
+    pub until: Option<Timestamp>,
+}
+
+/// A tick that started no run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedTick {
+    /// Its instant.
+    pub tick: Timestamp,
+    /// Why.
+    pub reason: MissReason,
+}
+
+/// Why a tick started no run: the label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissReason {
+    /// Older than `startingDeadline`.
+    Deadline,
+    /// `Forbid`, and the ETL was at its bound.
+    Forbid,
+    /// More than the newest that are caught up after an outage, or held in the queue.
+    Limit,
+    /// Suspended at the time.
+    Suspended,
+}
+
+impl MissReason {
+    /// The label's value.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Forbid => "forbid",
+            Self::Limit => "limit",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// The new values of the records that a batch of changes touches; `None` means gone.
+#[derive(Debug, Clone, Default)]
+pub struct Staged {
+    /// Rising numbers, if they rose.
+    pub counters: Option<Counters>,
+    /// Spec files.
+    pub files: BTreeMap<String, Option<AcceptedFile>>,
+    /// What git said last.
+    pub source: Option<SourceStatus>,
+    /// Schedules.
+    pub schedules: BTreeMap<ScheduleKey, Option<ScheduleRecord>>,
+    /// Runs, tasks included.
+    pub runs: BTreeMap<RunKey, Option<Run>>,
+    /// Which tasks of those runs changed: the others need no write.
+    pub tasks: BTreeSet<(RunKey, Name)>,
+    /// Which runs' own records changed.
+    pub headers: BTreeSet<RunKey>,
+    /// Kept specs.
+    pub specs: BTreeMap<SpecHash, Option<Arc<Etl>>>,
+    /// Whether anything here must be flushed before the pass goes on.
+    pub durable: bool,
+}
+
+impl Recorded {
+    /// The new values of all records that `changes` touch. Nothing is changed yet.
+    pub fn stage(&self, changes: &[Change]) -> Staged {
+        let mut staged = Staged::default();
+        for change in changes {
+            staged.apply(self, change);
+        }
+        staged.durable = changes.iter().any(Change::is_durable);
+        if staged.durable {
+            for key in &self.unsaved_schedules {
+                staged.schedules.entry(key.clone()).or_insert_with(|| self.schedules.get(key).cloned());
+            }
+        }
+        staged
+    }
+
+    /// Takes over what was staged, after the store has it.
+    pub fn install(&mut self, staged: Staged) {
+        let Staged { counters, files, source, schedules, runs, specs, durable, .. } = staged;
+        self.counters = counters.unwrap_or(self.counters);
+        self.source = source.unwrap_or_else(|| std::mem::take(&mut self.source));
+        replace(&mut self.files, files);
+        if durable {
+            self.unsaved_schedules.clear();
+        } else {
+            self.unsaved_schedules.extend(schedules.keys().cloned());
+        }
+        replace(&mut self.schedules, schedules);
+        for (key, run) in &runs {
+            match run {
+                Some(run) if !run.is_settled() => self.open.insert(key.clone()),
+                Some(_) | None => self.open.remove(key),
+            };
+        }
+        replace(&mut self.runs, runs);
+        replace(&mut self.specs, specs);
+    }
+
+    /// Rebuilds what follows from the records, after they were loaded from a store.
+    pub fn index(&mut self) {
+        let open = self.runs.iter().filter(|(_, run)| !run.is_settled());
+        self.open = open.map(|(key, _)| key.clone()).collect();
+    }
+
+    /// The runs that are not over or not settled.
+    pub fn open_runs(&self) -> impl Iterator<Item = &Run> {
+        self.open.iter().filter_map(|key| self.runs.get(key))
+    }
+
+    /// All runs of an ETL that are kept, oldest suffix first.
+    pub fn runs_of<'a>(&'a self, etl: &'a EtlKey) -> impl DoubleEndedIterator<Item = &'a Run> {
+        let from = RunKey { etl: etl.clone(), suffix: "".into() };
+        self.runs.range(from..).take_while(|(key, _)| key.etl == *etl).map(|(_, run)| run).collect::<Vec<_>>().into_iter()
+    }
+
+    /// A task of a run.
+    pub fn task(&self, run: &RunKey, task: &Name) -> Option<&TaskRun> {
+        self.runs.get(run)?.tasks.get(task)
+    }
+}
+
+fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, updates: BTreeMap<K, Option<V>>) {
+    for (key, value) in updates {
+        match value {
+            Some(value) => map.insert(key, value),
+            None => map.remove(&key),
+        };
+    }
+}

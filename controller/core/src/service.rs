@@ -1,0 +1,226 @@
+//! The service of an attempt, complete and merged: what is checked against the operator's rules just before it is created.
+//! Pure: names of networks, secrets and digests are resolved by the Swarm door.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use crate::name::AttemptKey;
+use crate::run::{NodeRef, Run, Trigger};
+use crate::spec::{FileRef, Mount, MountSource, ParamValue, Placement, Resources, Task};
+
+/// Prefix of every label of ours.
+pub const LABEL_PREFIX: &str = "swarm.etl.";
+/// The Docker socket: whoever mounts it owns the host.
+const DOCKER_SOCKETS: [&str; 2] = ["/var/run/docker.sock", "/run/docker.sock"];
+
+/// All that the Swarm door needs to create an attempt's service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceDraft {
+    /// A pure function of the attempt's key.
+    pub name: String,
+    /// `swarm.etl.*`.
+    pub labels: BTreeMap<String, String>,
+    /// As written in the spec.
+    pub image: String,
+    /// By digest, if the run has pinned it.
+    pub pinned: Option<String>,
+    /// Swarm's `Command`.
+    pub entrypoint: Option<Vec<String>>,
+    /// Swarm's `Args`.
+    pub args: Option<Vec<String>>,
+    /// `KEY=value`, escaped where a run put the value.
+    pub env: Vec<String>,
+    /// Working directory.
+    pub working_dir: Option<String>,
+    /// `user[:group]`.
+    pub user: Option<String>,
+    /// Names of networks.
+    pub networks: Vec<String>,
+    /// Secrets as files.
+    pub secrets: Vec<FileRef>,
+    /// Configs as files.
+    pub configs: Vec<FileRef>,
+    /// Mounts.
+    pub mounts: Vec<Mount>,
+    /// Limits and reservations.
+    pub resources: Resources,
+    /// Where it may run.
+    pub placement: Placement,
+    /// Added capabilities.
+    pub cap_add: Vec<String>,
+    /// SIGTERM to SIGKILL.
+    pub stop_grace_period: SignedDuration,
+}
+
+/// What the operator allows beyond the locked-down default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Bind mounts below these absolute paths.
+    pub bind_mounts: Vec<String>,
+    /// Capabilities, without `CAP_`.
+    pub capabilities: BTreeSet<String>,
+}
+
+/// The labels of an attempt's service.
+pub fn labels(controller: &str, attempt: &AttemptKey, version: u32, fence: u64) -> BTreeMap<String, String> {
+    [
+        ("controller", controller.to_owned()),
+        ("project", attempt.run.etl.project.to_string()),
+        ("etl", attempt.run.etl.name.to_string()),
+        ("version", version.to_string()),
+        ("task", attempt.task.to_string()),
+        ("run", attempt.run.name()),
+        ("attempt", attempt.number.to_string()),
+        ("fence", fence.to_string()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (format!("{LABEL_PREFIX}{key}"), value))
+    .collect()
+}
+
+/// The complete service of an attempt. `avoid` are nodes that lost or pushed out earlier attempts.
+pub fn draft(
+    controller: &str,
+    run: &Run,
+    task: &Task,
+    attempt: &AttemptKey,
+    fence: u64,
+    avoid: &[NodeRef],
+) -> ServiceDraft {
+    let mut placement = task.placement.clone();
+    placement.constraints.extend(avoid.iter().map(|node| format!("node.id != {}", node.id)));
+    ServiceDraft {
+        name: attempt.service_name(),
+        labels: labels(controller, attempt, run.version, fence),
+        image: task.image.clone(),
+        pinned: run.digests.get(&task.image).cloned(),
+        entrypoint: task.entrypoint.clone(),
+        args: task.command.clone(),
+        env: environment(run, task, attempt, fence),
+        working_dir: task.working_dir.clone(),
+        user: task.user.clone(),
+        networks: task.networks.clone(),
+        secrets: task.secrets.clone(),
+        configs: task.configs.clone(),
+        mounts: task.volumes.clone(),
+        resources: task.resources.clone(),
+        placement,
+        cap_add: task.cap_add.clone(),
+        stop_grace_period: task.stop_grace_period,
+    }
+}
+
+/// The environment: the author's as written (Docker expands its `{{.`), then ours, escaped.
+fn environment(run: &Run, task: &Task, attempt: &AttemptKey, fence: u64) -> Vec<String> {
+    let mut ours = vec![
+        ("ETL_PROJECT".to_owned(), run.key.etl.project.to_string()),
+        ("ETL_NAME".to_owned(), run.key.etl.name.to_string()),
+        ("ETL_TASK".to_owned(), attempt.task.to_string()),
+        ("ETL_RUN_ID".to_owned(), run.key.name()),
+        ("ETL_ATTEMPT".to_owned(), attempt.number.to_string()),
+        ("ETL_FENCE".to_owned(), fence.to_string()),
+        ("ETL_TRIGGER".to_owned(), run.trigger.word().to_owned()),
+        ("ETL_COMMIT".to_owned(), run.commit.clone()),
+        ("ETL_VERSION".to_owned(), run.version.to_string()),
+    ];
+    if let Trigger::Schedule { tick, .. } = &run.trigger {
+        ours.push(("ETL_TICK".to_owned(), tick.to_string()));
+    }
+    for (name, value) in &run.params {
+        ours.push((format!("ETL_PARAM_{}", name.to_ascii_uppercase()), param_text(value)));
+    }
+    let author = task.environment.iter().map(|(key, value)| format!("{key}={value}"));
+    author.chain(ours.into_iter().map(|(key, value)| format!("{key}={}", escape_template(&value)))).collect()
+}
+
+fn param_text(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Boolean(value) => value.to_string(),
+        ParamValue::Integer(value) => value.to_string(),
+        ParamValue::String(value) => value.clone(),
+    }
+}
+
+/// Makes Docker's template expansion give `text` back unchanged: Swarm expands Go templates in the environment.
+pub fn escape_template(text: &str) -> String {
+    text.replace("{{", "{{\"{{\"}}")
+}
+
+/// What the operator's rules say against a draft, in words; nothing means it may be created.
+pub fn forbidden(draft: &ServiceDraft, allowed: &Allowed) -> Vec<String> {
+    let mounts = draft.mounts.iter().filter_map(|mount| forbidden_mount(mount, allowed));
+    let capabilities = draft.cap_add.iter().filter(|name| !allowed.capabilities.contains(bare(name)));
+    let capabilities = capabilities.map(|name| {
+        format!("capability `{name}` is not allowed: start the controller with --allow-capability {}", bare(name))
+    });
+    let networks = draft.networks.iter().filter(|name| matches!(name.as_str(), "host" | "bridge" | "none"));
+    let networks = networks.map(|name| format!("network `{name}` belongs to the node and is never attached"));
+    mounts.chain(capabilities).chain(networks).collect()
+}
+
+fn bare(capability: &str) -> &str {
+    capability.strip_prefix("CAP_").unwrap_or(capability)
+}
+
+fn forbidden_mount(mount: &Mount, allowed: &Allowed) -> Option<String> {
+    let MountSource::Bind(path) = &mount.source else { return None };
+    let clean = !path.split('/').any(|part| part == ".." || part == ".");
+    let below = |prefix: &String| {
+        let prefix = prefix.trim_end_matches('/');
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if holds_docker_socket(path) {
+        return Some(format!("`{path}` would give the task the Docker socket, and so the host"));
+    }
+    if clean && allowed.bind_mounts.iter().any(below) {
+        return None;
+    }
+    Some(format!("bind mount of `{path}` is not allowed: use a named volume, or start the controller with --allow-bind-mount PREFIX"))
+}
+
+/// Whether mounting `path` shows the Docker socket: the socket itself or a folder above it.
+fn holds_docker_socket(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    DOCKER_SOCKETS.iter().any(|socket| {
+        socket.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_puts_into_the_environment_survives_dockers_expansion() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("{{.Node.Hostname}}", r#"{{"{{"}}.Node.Hostname}}"#),
+            ("{{{", r#"{{"{{"}}{"#),
+            ("a}}b", "a}}b"),
+        ] {
+            assert_eq!(escape_template(text), expected);
+        }
+    }
+
+    #[test]
+    fn bind_mounts_are_refused_unless_allowed_and_the_docker_socket_always() {
+        let allowed = Allowed { bind_mounts: vec!["/data".into(), "/".into()], ..Allowed::default() };
+        let only_data = Allowed { bind_mounts: vec!["/data/".into()], ..Allowed::default() };
+        for (path, rules, refused) in [
+            ("/data/in", &Allowed::default(), true),
+            ("/data/in", &only_data, false),
+            ("/database", &only_data, true),
+            ("/data/../etc", &only_data, true),
+            ("/etc", &only_data, true),
+            ("/var/run/docker.sock", &allowed, true),
+            ("/var/run", &allowed, true),
+            ("/run/", &allowed, true),
+            ("/", &allowed, true),
+            ("/srv", &allowed, false),
+        ] {
+            let mount = Mount { source: MountSource::Bind(path.into()), target: "/x".into(), read_only: true };
+            assert_eq!(forbidden_mount(&mount, rules).is_some(), refused, "{path} with {rules:?}");
+        }
+    }
+}
