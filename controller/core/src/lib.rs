@@ -5,6 +5,7 @@
 pub mod action;
 pub mod change;
 pub mod cron;
+pub mod log;
 pub mod name;
 pub mod observed;
 pub mod outcome;
