@@ -5,13 +5,16 @@
 pub mod action;
 pub mod change;
 pub mod cron;
+pub mod desired;
 pub mod log;
 pub mod name;
 pub mod observed;
 pub mod outcome;
+pub mod reason;
 pub mod recorded;
 pub mod run;
 pub mod service;
 pub mod source;
 pub mod spec;
 pub mod units;
+pub mod view;

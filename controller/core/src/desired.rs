@@ -1,0 +1,137 @@
+//! What should be: the ETLs and schedules in force, built from the accepted spec files. Files whose blob did not change are not parsed again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::name::{EtlKey, Name, ScheduleKey};
+use crate::recorded::AcceptedFile;
+use crate::run::SpecHash;
+use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
+
+/// The specs in force.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// Rises whenever anything here changes; passes compare it to visit everything once after an edit.
+    pub generation: u64,
+    /// ETLs.
+    pub etls: BTreeMap<EtlKey, Arc<EtlObject>>,
+    /// Schedules of ETLs that exist.
+    pub schedules: BTreeMap<ScheduleKey, Arc<ScheduleObject>>,
+    /// Schedules by the ETL they start.
+    pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
+    files: BTreeMap<String, Arc<ParsedBlob>>,
+}
+
+/// An ETL in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EtlObject {
+    /// The spec.
+    pub etl: Arc<Etl>,
+    /// Its hash: runs admitted with the same spec share one copy.
+    pub hash: SpecHash,
+    /// The file it comes from.
+    pub file: String,
+    /// The commit that brought this version of the file.
+    pub commit: String,
+}
+
+/// A schedule in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduleObject {
+    /// The spec.
+    pub schedule: Schedule,
+    /// What its clock looks like: a change of it re-anchors its ticks.
+    pub fingerprint: String,
+    /// The file it comes from.
+    pub file: String,
+    /// The commit that brought this version of the file.
+    pub commit: String,
+}
+
+#[derive(Debug)]
+struct ParsedBlob {
+    blob: String,
+    etls: Vec<Arc<EtlObject>>,
+    schedules: Vec<Arc<ScheduleObject>>,
+}
+
+impl Desired {
+    /// The specs that `files` put in force. Texts were checked when they were accepted; what no longer parses is left out.
+    pub fn build(files: &BTreeMap<String, AcceptedFile>, previous: &Self) -> Self {
+        let mut desired = Self { generation: previous.generation + 1, ..Self::default() };
+        for (path, file) in files {
+            let known = previous.files.get(path).filter(|parsed| parsed.blob == file.blob);
+            let parsed = known.cloned().unwrap_or_else(|| Arc::new(parse(path, file)));
+            for object in &parsed.etls {
+                desired.etls.insert(object.etl.key.clone(), object.clone());
+            }
+            desired.files.insert(path.clone(), parsed);
+        }
+        desired.add_schedules();
+        desired
+    }
+
+    fn add_schedules(&mut self) {
+        let all: Vec<_> = self.files.values().flat_map(|parsed| parsed.schedules.clone()).collect();
+        for object in all {
+            let key = object.schedule.key.clone();
+            let etl = EtlKey::new(key.project.clone(), object.schedule.etl.clone());
+            if self.etls.contains_key(&etl) {
+                self.schedules_of.entry(etl).or_default().push(key.clone());
+                self.schedules.insert(key, object);
+            }
+        }
+    }
+
+    /// The ETL that a schedule starts.
+    pub fn etl_of(&self, schedule: &Schedule) -> Option<&Arc<EtlObject>> {
+        self.etls.get(&EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()))
+    }
+
+    /// All projects that have an ETL.
+    pub fn projects(&self) -> Vec<Name> {
+        let mut projects: Vec<Name> = self.etls.keys().map(|key| key.project.clone()).collect();
+        projects.dedup();
+        projects
+    }
+}
+
+fn parse(path: &str, file: &AcceptedFile) -> ParsedBlob {
+    let ParsedFile { objects, .. } = parse_file(path, file.text.as_bytes());
+    let mut parsed = ParsedBlob { blob: file.blob.clone(), etls: Vec::new(), schedules: Vec::new() };
+    for object in objects {
+        match object.value {
+            Object::Etl(etl) => parsed.etls.push(Arc::new(EtlObject {
+                hash: spec_hash(&etl),
+                etl: Arc::new(etl),
+                file: path.to_owned(),
+                commit: file.commit.clone(),
+            })),
+            Object::Schedule(schedule) => parsed.schedules.push(Arc::new(ScheduleObject {
+                fingerprint: fingerprint(&schedule),
+                schedule,
+                file: path.to_owned(),
+                commit: file.commit.clone(),
+            })),
+        }
+    }
+    parsed
+}
+
+/// The hash under which runs keep a spec.
+pub fn spec_hash(etl: &Etl) -> SpecHash {
+    let text = serde_json::to_string(etl).expect("an Etl has only text keys, so it is always JSON");
+    crate::name::base32_hash(&text, 26).into()
+}
+
+/// What a schedule's clock looks like.
+fn fingerprint(schedule: &Schedule) -> String {
+    let clock = match &schedule.when {
+        crate::spec::When::Cron { crons, zone, dst } => {
+            let crons: Vec<_> = crons.iter().map(crate::cron::Cron::source).collect();
+            format!("cron {crons:?} in {:?} {dst:?}", zone.iana_name())
+        }
+        crate::spec::When::Every(period) => format!("every {period:?}"),
+    };
+    crate::name::base32_hash(&format!("{} {clock}", schedule.etl), 13)
+}

@@ -1,0 +1,441 @@
+//! What the API shows, in Kubernetes' shape: `metadata`, `spec`, `status`. The server builds these, `etlctl` prints them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::reason::WaitsFor;
+use crate::spec::ParamValue;
+
+/// The version of files and of the API.
+pub const API_VERSION: &str = "etl.swarm/v1alpha1";
+
+/// A list of one kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// `etl.swarm/v1alpha1`.
+    pub api_version: String,
+    /// `RunList` and the like.
+    pub kind: String,
+    /// Newest first for runs and tasks, by name otherwise.
+    pub items: Vec<T>,
+    /// How many more there are than `limit` let through.
+    #[serde(default)]
+    pub remaining: usize,
+}
+
+/// Any object.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct View<Spec, Status> {
+    /// `etl.swarm/v1alpha1`.
+    pub api_version: String,
+    /// `ETL`, `Schedule`, `Run`, `Task`, `Node`, `Source`.
+    pub kind: String,
+    /// Who it is.
+    pub metadata: Metadata,
+    /// What was asked for.
+    pub spec: Spec,
+    /// What is.
+    pub status: Status,
+}
+
+/// Who an object is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// Unique in its project and kind.
+    pub name: String,
+    /// Empty for nodes and sources.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// As in the spec.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// When it was first seen or made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub creation_timestamp: Option<Timestamp>,
+}
+
+/// A condition, as in Kubernetes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// `Ready`, `Suspended`, `Completed`, `Stuck`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False`, `Unknown`.
+    pub status: String,
+    /// Fixed CamelCase word.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+    /// When the status last changed, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub last_transition_time: Option<Timestamp>,
+}
+
+/// An ETL.
+pub type EtlView = View<EtlSpecView, EtlStatusView>;
+/// A Schedule.
+pub type ScheduleView = View<ScheduleSpecView, ScheduleStatusView>;
+/// A run.
+pub type RunView = View<RunSpecView, RunStatusView>;
+/// A task of a run.
+pub type TaskView = View<TaskSpecView, TaskStatusView>;
+/// A node of the Swarm.
+pub type NodeView = View<NodeSpecView, NodeStatusView>;
+/// A git source.
+pub type SourceView = View<SourceSpecView, SourceStatusView>;
+
+/// What an ETL asks for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EtlSpecView {
+    /// Shown only.
+    pub description: Option<String>,
+    /// Shown only.
+    pub owner: Option<String>,
+    /// Shown only.
+    pub runbook_url: Option<String>,
+    /// Names of its schedules, with their clock in words.
+    pub schedules: Vec<String>,
+    /// Task names in file order.
+    pub tasks: Vec<String>,
+    /// Parameters: name → type, with default where there is one.
+    pub params: BTreeMap<String, String>,
+    /// Bound of active runs.
+    pub max_active_runs: u32,
+}
+
+/// What is of an ETL.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EtlStatusView {
+    /// `Ready`: false when the newest version of its file is not in force.
+    pub conditions: Vec<Condition>,
+    /// State of the newest run.
+    pub last_state: Option<String>,
+    /// End of the newest success.
+    #[schemars(with = "Option<String>")]
+    pub last_success: Option<Timestamp>,
+    /// The next tick of any of its schedules.
+    #[schemars(with = "Option<String>")]
+    pub next_tick: Option<Timestamp>,
+    /// Runs that are not over.
+    pub active: usize,
+    /// The commit of the version in force.
+    pub commit: String,
+    /// Its file.
+    pub file: String,
+}
+
+/// What a schedule asks for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleSpecView {
+    /// What it starts.
+    pub etl: String,
+    /// Cron expressions, or `every 15m`.
+    pub when: String,
+    /// IANA name.
+    pub timezone: String,
+    /// As in the spec.
+    pub concurrency_policy: String,
+    /// As in the spec.
+    pub starting_deadline: Option<String>,
+    /// As in the spec.
+    pub suspend: bool,
+}
+
+/// What is of a schedule.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleStatusView {
+    /// `Ready`, `Suspended`.
+    pub conditions: Vec<Condition>,
+    /// The newest tick that started a run.
+    #[schemars(with = "Option<String>")]
+    pub last_tick: Option<Timestamp>,
+    /// The next one; none while suspended or if it never fires again.
+    #[schemars(with = "Option<String>")]
+    pub next_tick: Option<Timestamp>,
+    /// Ticks that started no run, by reason.
+    pub missed: BTreeMap<String, u64>,
+    /// Who suspended it.
+    pub suspended_by: Option<String>,
+    /// Until when.
+    #[schemars(with = "Option<String>")]
+    pub suspended_until: Option<Timestamp>,
+}
+
+/// What a run was asked to do.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpecView {
+    /// Of this ETL.
+    pub etl: String,
+    /// `schedule`, `manual`, `adopted`.
+    pub trigger: String,
+    /// Whose tick.
+    pub schedule: Option<String>,
+    /// Which tick.
+    #[schemars(with = "Option<String>")]
+    pub tick: Option<Timestamp>,
+    /// Who asked.
+    pub user: Option<String>,
+    /// With these parameters.
+    pub params: BTreeMap<String, ParamValue>,
+    /// The commit it was admitted with.
+    pub commit: String,
+    /// The ETL's version.
+    pub version: u32,
+}
+
+/// What is of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatusView {
+    /// One of the run states, or `Stuck` in their place.
+    pub state: String,
+    /// Fixed word: the stuck reason, or the outcome that ended it.
+    pub reason: Option<String>,
+    /// In words.
+    pub message: Option<String>,
+    /// When it got its place.
+    #[schemars(with = "Option<String>")]
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    #[schemars(with = "Option<String>")]
+    pub finished_at: Option<Timestamp>,
+    /// Tasks that are over, by success or skip.
+    pub tasks_done: usize,
+    /// All tasks.
+    pub tasks_total: usize,
+    /// Nodes of its live attempts, or of its last ones.
+    pub nodes: Vec<String>,
+    /// `Completed`, `Stuck`.
+    pub conditions: Vec<Condition>,
+    /// What the run as a whole waits for.
+    pub waits_for: Option<WaitsFor>,
+    /// In file order; left out of lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskView>,
+}
+
+/// What a task was asked to do.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskSpecView {
+    /// The run's name.
+    pub run: String,
+    /// The ETL.
+    pub etl: String,
+    /// As written.
+    pub image: String,
+    /// Name → `succeeded`, `failed` or `finished`.
+    pub depends_on: BTreeMap<String, String>,
+    /// Attempts beyond the first.
+    pub retries: u32,
+}
+
+/// What is of a task.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskStatusView {
+    /// One of the task states, or `Stuck` in their place.
+    pub state: String,
+    /// Fixed word: the stuck reason, or the last outcome.
+    pub reason: Option<String>,
+    /// In words, Swarm's own where there are any.
+    pub message: Option<String>,
+    /// What it waits for.
+    pub waits_for: Option<WaitsFor>,
+    /// When its first attempt ran.
+    #[schemars(with = "Option<String>")]
+    pub started_at: Option<Timestamp>,
+    /// When it was over.
+    #[schemars(with = "Option<String>")]
+    pub finished_at: Option<Timestamp>,
+    /// From its dependencies being met to its first attempt, in seconds.
+    pub waited_seconds: Option<f64>,
+    /// Oldest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptView {
+    /// From 1.
+    pub number: u32,
+    /// Its fencing number.
+    pub fence: u64,
+    /// `Intended`, `Pending`, …, `Running`, or the outcome's word.
+    pub state: String,
+    /// Of a container that ended by itself.
+    pub exit_code: Option<i64>,
+    /// Where.
+    pub node: Option<String>,
+    /// The service's name.
+    pub service: String,
+    /// When it was decided.
+    #[schemars(with = "String")]
+    pub intended_at: Timestamp,
+    /// When it was first seen running.
+    #[schemars(with = "Option<String>")]
+    pub running_at: Option<Timestamp>,
+    /// When it ended.
+    #[schemars(with = "Option<String>")]
+    pub finished_at: Option<Timestamp>,
+    /// In words.
+    pub message: String,
+    /// Lines of log kept so far known.
+    pub log_lines: Option<u64>,
+    /// Whether the whole log is kept; none while it is not finished.
+    pub log_complete: Option<bool>,
+}
+
+/// What a node offers.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeSpecView {
+    /// `active`, `pause`, `drain`.
+    pub availability: String,
+    /// `manager`, `leader`, `worker`.
+    pub role: String,
+    /// CPUs.
+    pub cpus: f64,
+    /// Bytes.
+    pub memory: i64,
+    /// The engine's version.
+    pub engine: String,
+}
+
+/// What is of a node.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatusView {
+    /// `ready`, `down`, `unknown`, `disconnected`.
+    pub state: String,
+    /// Swarm's message.
+    pub message: String,
+    /// Live attempts of ours on it.
+    pub tasks: usize,
+}
+
+/// Where specs come from.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceSpecView {
+    /// Without credentials.
+    pub url: String,
+    /// Branch.
+    pub branch: String,
+    /// Folder.
+    pub path: String,
+}
+
+/// What is of a source.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatusView {
+    /// `Ready`.
+    pub conditions: Vec<Condition>,
+    /// The newest commit read.
+    pub commit: Option<String>,
+    /// Spec files found.
+    pub files: usize,
+    /// Files with faults: path → the faults, rendered.
+    pub invalid: BTreeMap<String, String>,
+    /// Objects kept although git no longer has them, until the prune is acknowledged.
+    pub held: usize,
+    /// When it was last read with success.
+    #[schemars(with = "Option<String>")]
+    pub synced_at: Option<Timestamp>,
+}
+
+/// One line of a task's log.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLineView {
+    /// Which task.
+    pub task: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// When it was printed.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// `stdout`, `stderr`, or `mark` for the controller's own notes (limits, gaps).
+    pub stream: String,
+    /// The line, lossy UTF-8.
+    pub text: String,
+}
+
+/// A refused request.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorView {
+    /// Fixed CamelCase word.
+    pub reason: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// Body of `POST …/runs`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunRequest {
+    /// Makes asking twice the same as asking once; made up by the server if absent.
+    pub request_id: Option<String>,
+    /// Parameters.
+    #[serde(default)]
+    pub params: BTreeMap<String, ParamValue>,
+}
+
+/// Body of `POST …/retry`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetryRequest {
+    /// Only these tasks; all that failed if empty.
+    #[serde(default)]
+    pub tasks: Vec<String>,
+}
+
+/// Body of `POST …/suspend`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SuspendRequest {
+    /// Until then; for good if none.
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Body of `POST …/reconcile`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReconcileRequest {
+    /// Acknowledges that objects may disappear.
+    #[serde(default)]
+    pub allow_prune: bool,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    /// `run/NAME`, `schedule/NAME`.
+    pub object: String,
+    /// `created`, `cancelled`, `suspended`, `unchanged`, …
+    pub what: String,
+}
