@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Wires: the clock, the loop over the four doors, HTTP, metrics and settings. Decides nothing: that is `etl-core`.
+
+pub mod clock;
+pub mod state;

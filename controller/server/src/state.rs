@@ -1,0 +1,158 @@
+//! What the loop, the API and the metrics share: the record in memory, the specs in force, what was seen last, and the inbox.
+//! The loop alone writes the record; everybody else reads it and leaves requests.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use etl_core::desired::Desired;
+use etl_core::observed::{Node, Report, Request, SwarmHealth};
+use etl_core::reason::Reason;
+use etl_core::recorded::Recorded;
+use etl_core::source::Reading;
+use etl_core::view::{Done, ErrorView};
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+
+/// Most requests that wait for one pass; more are refused as `Busy`.
+const REQUESTS_MAX: usize = 1_000;
+
+/// What came of a request.
+pub type RequestResult = Result<Done, ErrorView>;
+
+/// What the loop, the API and the metrics share.
+#[derive(Default)]
+pub struct State {
+    recorded: RwLock<Recorded>,
+    desired: RwLock<Arc<Desired>>,
+    seen: RwLock<Arc<Seen>>,
+    inbox: Mutex<Inbox>,
+    /// Wakes the loop; carries nothing.
+    pub wake: Notify,
+    /// Wakes the git sync at once.
+    pub sync: Notify,
+}
+
+/// What the last pass saw and thought.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Whether the Swarm answers.
+    pub swarm: SwarmHealth,
+    /// When the newest list of Swarm tasks was asked for.
+    pub listed_at: Option<Timestamp>,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// Why things wait.
+    pub reasons: Vec<Reason>,
+    /// When the last pass ended.
+    pub passed_at: Option<Timestamp>,
+    /// Why the store does not take changes, if it does not.
+    pub store_error: Option<String>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    requests: Vec<Request>,
+    waiting: BTreeMap<String, Vec<oneshot::Sender<RequestResult>>>,
+    reports: Vec<Report>,
+    readings: Vec<Reading>,
+}
+
+impl State {
+    /// State on top of what the store holds.
+    pub fn new(recorded: Recorded) -> Self {
+        let desired = Desired::build(&recorded.files, &Desired::default());
+        let state = Self { recorded: RwLock::new(recorded), ..Self::default() };
+        state.set_desired(desired);
+        state
+    }
+
+    /// The record, for reading. Held for moments only, never across an await.
+    pub fn recorded(&self) -> RwLockReadGuard<'_, Recorded> {
+        self.recorded.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Alters the record; for the loop alone, after the store has the change.
+    pub fn alter_recorded(&self, alter: impl FnOnce(&mut Recorded)) {
+        alter(&mut self.recorded.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The specs in force.
+    pub fn desired(&self) -> Arc<Desired> {
+        self.desired.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts specs in force.
+    pub fn set_desired(&self, desired: Desired) {
+        *self.desired.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(desired);
+    }
+
+    /// What the last pass saw.
+    pub fn seen(&self) -> Arc<Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Alters what the last pass saw.
+    pub fn alter_seen(&self, alter: impl FnOnce(&mut Seen)) {
+        let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        alter(Arc::make_mut(&mut seen));
+    }
+
+    /// Leaves a request for the next pass and waits for its answer, which is given after the change is durable.
+    pub async fn ask(&self, request: Request) -> RequestResult {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut inbox = self.inbox();
+            if inbox.requests.len() >= REQUESTS_MAX {
+                return Err(refused("Busy", "too many requests wait for the next pass", "try again later"));
+            }
+            inbox.waiting.entry(request.id.clone()).or_default().push(sender);
+            inbox.requests.push(request);
+        }
+        self.wake.notify_one();
+        let lost = || Err(refused("NotRecorded", "the store did not take the change", "see `etlctl check`"));
+        receiver.await.unwrap_or_else(|_| lost())
+    }
+
+    /// Answers a request; nobody may be waiting any more.
+    pub fn answer(&self, request: &str, result: &RequestResult) {
+        for sender in self.inbox().waiting.remove(request).unwrap_or_default() {
+            let _ = sender.send(result.clone());
+        }
+    }
+
+    /// Drops those who wait for these requests: their pass could not be recorded.
+    pub fn forget_requests<'a>(&self, requests: impl Iterator<Item = &'a str>) {
+        let mut inbox = self.inbox();
+        for request in requests {
+            inbox.waiting.remove(request);
+        }
+    }
+
+    /// Leaves an action's answer for the next pass.
+    pub fn report(&self, report: Report) {
+        self.inbox().reports.push(report);
+        self.wake.notify_one();
+    }
+
+    /// Leaves what git said for the next pass.
+    pub fn read(&self, reading: Reading) {
+        self.inbox().readings.push(reading);
+        self.wake.notify_one();
+    }
+
+    /// Takes all that was left for this pass.
+    pub fn take_inbox(&self) -> (Vec<Request>, Vec<Report>, Vec<Reading>) {
+        let mut inbox = self.inbox();
+        let Inbox { requests, reports, readings, .. } = &mut *inbox;
+        (std::mem::take(requests), std::mem::take(reports), std::mem::take(readings))
+    }
+
+    fn inbox(&self) -> std::sync::MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error of the API.
+pub fn refused(reason: &str, message: &str, help: &str) -> ErrorView {
+    ErrorView { reason: reason.to_owned(), message: message.to_owned(), help: Some(help.to_owned()) }
+}
