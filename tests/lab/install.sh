@@ -11,6 +11,18 @@ say() { echo "lab install: $*"; }
 [ "$(id -u)" -eq 0 ] || { say "must run as root" >&2; exit 1; }
 command -v apt-get >/dev/null || { say "needs Debian (no apt-get here)" >&2; exit 1; }
 
+policy=/usr/sbin/policy-rc.d
+kept=$policy.etl-lab-kept
+none=$policy.etl-lab-none
+
+restore_policy() {
+    if [ -e "$kept" ]; then mv -f "$kept" "$policy"; fi
+    if [ -e "$none" ]; then rm -f "$policy" "$none"; fi
+}
+
+# What an interrupted installation left is repaired also when nothing is missing any more.
+restore_policy
+
 missing=""
 for package in $packages; do
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
@@ -20,15 +32,6 @@ if [ -z "$missing" ]; then
     say "everything is installed"
     exit 0
 fi
-
-policy=/usr/sbin/policy-rc.d
-kept=$policy.etl-lab-kept
-none=$policy.etl-lab-none
-
-restore_policy() {
-    if [ -e "$kept" ]; then mv -f "$kept" "$policy"; fi
-    if [ -e "$none" ]; then rm -f "$policy" "$none"; fi
-}
 
 # A marker of its own for "there was none" makes an interrupted installation repairable by the next one.
 suppress_starts() {
