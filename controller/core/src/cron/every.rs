@@ -53,6 +53,6 @@ pub fn next_every(anchor: Timestamp, period: SignedDuration, after: Timestamp) -
     }
     let (start, period) = (anchor.as_nanosecond(), period.as_nanos().max(1));
     let ticks = (after.as_nanosecond() - start) / period + 1;
-    // Both fit 128 bits by far: the instants are 68 bits, the period 94, and the sum is at most one period late.
+    // No overflow: instants have 68 bits, a period 94, and their sum is at most one period late.
     Timestamp::from_nanosecond(start + ticks * period).unwrap_or(Timestamp::MAX)
 }

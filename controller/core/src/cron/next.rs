@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan, civil::DateTime};
 
 use super::calendar::Calendar;
 
-/// How often the search may start afresh behind a clock change. Matches that fall into gaps year after year
-/// cost one restart each; a zone has at most four changes a year, so this is over 250 years, and what
-/// a kind of year cannot bring it will not bring later (see `YEARS_MAX`).
-const RESTARTS_MAX: usize = 1024;
+/// How often the search may start afresh behind a clock change; only matches that fall into gaps year after
+/// year need it. No zone lists changes beyond 2087, two a year at most since 1900; from then on a rule
+/// repeats, and what the 40 years of `YEARS_MAX` do not bring under it never comes: 2 × 187 + 2 × 40 < 512.
+const RESTARTS_MAX: usize = 512;
 
 /// How many of a zone's transitions are looked at to find the one that moves the clock here. A few of them
 /// change only a name, never many in a row.
