@@ -20,6 +20,10 @@ restore_policy() {
     if [ -e "$none" ]; then rm -f "$policy" "$none"; fi
 }
 
+# One installation at a time: a second one must not take the first one's policy for a left-over.
+exec 9>/run/etl-lab-install.lock
+flock 9
+
 # What an interrupted installation left is repaired also when nothing is missing any more.
 restore_policy
 

@@ -56,7 +56,12 @@ pub fn answers(socket: &Path) -> bool {
 
 /// Reads something.
 pub fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> anyhow::Result<T> {
-    let body = call(socket, "GET", path, None, CALL_LIMIT)?;
+    get_within(socket, path, CALL_LIMIT)
+}
+
+/// Reads something that must come soon.
+pub fn get_within<T: DeserializeOwned>(socket: &Path, path: &str, limit: Duration) -> anyhow::Result<T> {
+    let body = call(socket, "GET", path, None, limit)?;
     serde_json::from_slice(&body).with_context(|| format!("cannot understand the answer to GET {path}"))
 }
 

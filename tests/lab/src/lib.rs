@@ -259,7 +259,7 @@ impl Lab {
         swarm::set_availability(&self.state, node, "active")
     }
 
-    /// All nodes as the Swarm sees them, asked through a manager that answers.
+    /// All nodes as the Swarm sees them, asked through a manager that answers. An error while no leader stands.
     pub fn node_views(&self) -> anyhow::Result<Vec<NodeView>> {
         swarm::nodes(&self.state)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,6 +15,9 @@ use crate::wait::wait_until;
 
 /// A node reads `ready` within a second of joining, and a new leader stands within 30 s.
 const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Reading the nodes takes milliseconds, unless there is no leader: then the next manager is asked.
+const VIEW_LIMIT: Duration = Duration::from_secs(5);
 
 /// Swarm refuses an update of a node that changed meanwhile; each try reads it again.
 const UPDATE_TRIES: usize = 10;
@@ -93,33 +96,43 @@ pub fn on_each(
     })
 }
 
-/// The socket of a manager that answers, the given node last of all.
-fn answering_manager(state: &State, not: Option<usize>) -> anyhow::Result<PathBuf> {
+/// A manager's socket, and what the Swarm says about its nodes through the first manager that can: one without a
+/// leader answers a ping and then says nothing. The given node is asked last of all.
+fn ask_a_manager(state: &State, not: Option<usize>) -> anyhow::Result<(PathBuf, Vec<NodeView>)> {
     let others = (0..state.managers).filter(|node| Some(*node) != not);
+    let mut last = anyhow!("no manager of lab `{}` answers", state.name);
     for node in others.chain(not.filter(|node| *node < state.managers)) {
         let socket = state.socket(node);
-        if engine::answers(&socket) {
-            return Ok(socket);
+        if !engine::answers(&socket) {
+            continue;
+        }
+        match node_views(&socket) {
+            Ok(views) => return Ok((socket, views)),
+            Err(error) => last = error.context(format!("{} cannot speak for the Swarm", node_name(node))),
         }
     }
-    bail!("no manager of lab `{}` answers", state.name)
+    Err(last)
 }
 
 /// All nodes as the Swarm sees them, by name.
 pub fn nodes(state: &State) -> anyhow::Result<Vec<NodeView>> {
-    let mut views = node_views(&answering_manager(state, None)?)?;
+    let (_, mut views) = ask_a_manager(state, None)?;
     views.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(views)
 }
 
 /// One node as the other managers see it.
 pub fn node(state: &State, node: usize) -> anyhow::Result<NodeView> {
-    let views = node_views(&answering_manager(state, Some(node))?)?;
+    let (_, views) = ask_a_manager(state, Some(node))?;
+    view_of(views, node)
+}
+
+fn view_of(views: Vec<NodeView>, node: usize) -> anyhow::Result<NodeView> {
     views.into_iter().find(|view| view.name == node_name(node)).context("the Swarm does not know that node")
 }
 
 fn node_views(socket: &Path) -> anyhow::Result<Vec<NodeView>> {
-    Ok(engine::get::<Vec<Value>>(socket, "/nodes")?.iter().map(node_view).collect())
+    Ok(engine::get_within::<Vec<Value>>(socket, "/nodes", VIEW_LIMIT)?.iter().map(node_view).collect())
 }
 
 fn node_view(node: &Value) -> NodeView {
@@ -136,8 +149,8 @@ fn node_view(node: &Value) -> NodeView {
 
 /// Sets what the Swarm may place on a node: `active`, `pause` or `drain`.
 pub fn set_availability(state: &State, node_index: usize, availability: &str) -> anyhow::Result<()> {
-    let socket = answering_manager(state, Some(node_index))?;
-    let id = node(state, node_index)?.id;
+    let (socket, views) = ask_a_manager(state, Some(node_index))?;
+    let id = view_of(views, node_index)?.id;
     let mut last = Ok(());
     for _ in 0..UPDATE_TRIES {
         let found: Value = engine::get(&socket, &format!("/nodes/{id}"))?;
