@@ -175,8 +175,8 @@ mod tests {
         for (url, part) in [
             ("", "1 to 2000"),
             ("-u/x", "`-`"),
-            ("--upload-pack=touch /tmp/x", "`-`"),
-            ("ext::sh -c touch% /tmp/x", "spaces"),
+            ("--upload-pack=touch trap", "`-`"),
+            ("ext::sh -c touch% trap", "spaces"),
             ("ext::sh", "must begin with"),
             ("git://example.org/x", "must begin with"),
             ("FILE:///x", "must begin with"),

@@ -34,7 +34,7 @@ fn each_wrong_setting_is_named() {
     let rows: [(&str, Change); 17] = [
         ("", |_| {}),
         ("url", |c| c.url = "-u".to_owned()),
-        ("url", |c| c.url = "--upload-pack=touch /tmp/x".to_owned()),
+        ("url", |c| c.url = "--upload-pack=touch trap".to_owned()),
         ("url", |c| c.url = "http://example.org/x".to_owned()),
         ("url", |c| c.url = "https://ana:secret@example.org/x".to_owned()),
         ("url", |c| c.url = "ssh://-oProxyCommand=touch/x".to_owned()),
