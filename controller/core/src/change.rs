@@ -232,6 +232,25 @@ pub enum Change {
     AttemptReleased {
         /// Which.
         attempt: AttemptKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// The next instant at which a schedule is to be looked at. Not durable: it follows from the spec and the record.
+    TickPlanned {
+        /// Which.
+        schedule: ScheduleKey,
+        /// When; never again if none.
+        at: Option<Timestamp>,
+    },
+    /// All schedules of this generation of specs were looked at. Not durable.
+    AgendaBuilt {
+        /// Of [`crate::desired::Desired`].
+        generation: u64,
+    },
+    /// Everything was looked at for retention. Not durable.
+    Swept {
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -242,6 +261,9 @@ impl Change {
         match self {
             Self::SourceRead(_)
             | Self::ScheduleDecided { .. }
+            | Self::TickPlanned { .. }
+            | Self::AgendaBuilt { .. }
+            | Self::Swept { .. }
             | Self::TaskEligible { .. }
             | Self::TaskStuck { .. }
             | Self::AttemptDelayed { .. }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::name::{EtlKey, Name, ScheduleKey};
 use crate::recorded::AcceptedFile;
 use crate::run::SpecHash;
@@ -13,6 +15,8 @@ use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
 pub struct Desired {
     /// Rises whenever anything here changes; passes compare it to visit everything once after an edit.
     pub generation: u64,
+    /// What the operator set.
+    pub policy: Arc<Policy>,
     /// ETLs.
     pub etls: BTreeMap<EtlKey, Arc<EtlObject>>,
     /// Schedules of ETLs that exist.
@@ -20,6 +24,33 @@ pub struct Desired {
     /// Schedules by the ETL they start.
     pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
     files: BTreeMap<String, Arc<ParsedBlob>>,
+}
+
+/// What the operator set, as far as decisions depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Value of the `controller` label: services that bear another are not ours.
+    pub controller: String,
+    /// Most attempts in flight.
+    pub attempts_max: usize,
+    /// Finished runs kept of each ETL: those that succeeded.
+    pub keep_succeeded: usize,
+    /// Finished runs kept of each ETL: the others.
+    pub keep_failed: usize,
+    /// No finished run is kept longer.
+    pub keep_for: SignedDuration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            controller: "etl".to_owned(),
+            attempts_max: 10,
+            keep_succeeded: 20,
+            keep_failed: 50,
+            keep_for: SignedDuration::from_hours(30 * 24),
+        }
+    }
 }
 
 /// An ETL in force.
@@ -58,7 +89,8 @@ struct ParsedBlob {
 impl Desired {
     /// The specs that `files` put in force. Texts were checked when they were accepted; what no longer parses is left out.
     pub fn build(files: &BTreeMap<String, AcceptedFile>, previous: &Self) -> Self {
-        let mut desired = Self { generation: previous.generation + 1, ..Self::default() };
+        let policy = previous.policy.clone();
+        let mut desired = Self { generation: previous.generation + 1, policy, ..Self::default() };
         for (path, file) in files {
             let known = previous.files.get(path).filter(|parsed| parsed.blob == file.blob);
             let parsed = known.cloned().unwrap_or_else(|| Arc::new(parse(path, file)));
@@ -126,6 +158,7 @@ pub fn spec_hash(etl: &Etl) -> SpecHash {
 
 /// What a schedule's clock looks like.
 fn fingerprint(schedule: &Schedule) -> String {
+    let suspended = schedule.suspend;
     let clock = match &schedule.when {
         crate::spec::When::Cron { crons, zone, dst } => {
             let crons: Vec<_> = crons.iter().map(crate::cron::Cron::source).collect();
@@ -133,5 +166,5 @@ fn fingerprint(schedule: &Schedule) -> String {
         }
         crate::spec::When::Every(period) => format!("every {period:?}"),
     };
-    crate::name::base32_hash(&format!("{} {clock}", schedule.etl), 13)
+    crate::name::base32_hash(&format!("{} {clock} {suspended}", schedule.etl), 13)
 }

@@ -6,10 +6,13 @@ pub mod action;
 pub mod change;
 pub mod cron;
 pub mod desired;
+#[cfg(test)]
+mod fixtures;
 pub mod log;
 pub mod name;
 pub mod observed;
 pub mod outcome;
+pub mod plan;
 pub mod reason;
 pub mod recorded;
 pub mod run;

@@ -37,6 +37,41 @@ pub struct Recorded {
     pub specs: BTreeMap<SpecHash, Arc<Etl>>,
     /// Schedules with decided ticks that the store does not know yet.
     pub unsaved_schedules: BTreeSet<ScheduleKey>,
+    /// When each schedule is to be looked at next.
+    pub agenda: Agenda,
+    /// When everything was last looked at for retention.
+    pub swept_at: Option<Timestamp>,
+}
+
+/// When schedules are due, so that a pass visits no other. In memory only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agenda {
+    /// The generation of specs it was built for.
+    pub generation: Option<u64>,
+    due: BTreeSet<(Timestamp, ScheduleKey)>,
+    at: BTreeMap<ScheduleKey, Timestamp>,
+}
+
+impl Agenda {
+    /// Schedules due by `now`, earliest first.
+    pub fn due_by(&self, now: Timestamp) -> impl Iterator<Item = &ScheduleKey> {
+        self.due.iter().take_while(move |(at, _)| *at <= now).map(|(_, key)| key)
+    }
+
+    /// The earliest instant at which any is due.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn set(&mut self, key: ScheduleKey, at: Option<Timestamp>) {
+        if let Some(old) = self.at.remove(&key) {
+            self.due.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.due.insert((at, key.clone()));
+            self.at.insert(key, at);
+        }
+    }
 }
 
 /// Numbers that only rise.
@@ -172,6 +207,12 @@ pub struct Staged {
     pub headers: BTreeSet<RunKey>,
     /// Kept specs.
     pub specs: BTreeMap<SpecHash, Option<Arc<Etl>>>,
+    /// When schedules are due.
+    pub agenda: BTreeMap<ScheduleKey, Option<Timestamp>>,
+    /// The generation of specs that the agenda is built for.
+    pub agenda_generation: Option<u64>,
+    /// When everything was last looked at for retention.
+    pub swept_at: Option<Timestamp>,
     /// Whether anything here must be flushed before the pass goes on.
     pub durable: bool,
 }
@@ -195,6 +236,11 @@ impl Recorded {
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
         let Staged { counters, files, source, schedules, runs, specs, durable, .. } = staged;
+        self.agenda.generation = staged.agenda_generation.or(self.agenda.generation);
+        self.swept_at = staged.swept_at.or(self.swept_at);
+        for (key, at) in staged.agenda {
+            self.agenda.set(key, at);
+        }
         self.counters = counters.unwrap_or(self.counters);
         self.source = source.unwrap_or_else(|| std::mem::take(&mut self.source));
         replace(&mut self.files, files);
@@ -228,7 +274,12 @@ impl Recorded {
     /// All runs of an ETL that are kept, oldest suffix first.
     pub fn runs_of<'a>(&'a self, etl: &'a EtlKey) -> impl DoubleEndedIterator<Item = &'a Run> {
         let from = RunKey { etl: etl.clone(), suffix: "".into() };
-        self.runs.range(from..).take_while(|(key, _)| key.etl == *etl).map(|(_, run)| run).collect::<Vec<_>>().into_iter()
+        self.runs
+            .range(from..)
+            .take_while(|(key, _)| key.etl == *etl)
+            .map(|(_, run)| run)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// A task of a run.

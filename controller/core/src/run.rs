@@ -173,8 +173,8 @@ pub struct Attempt {
     pub end: Option<AttemptEnd>,
     /// Set when its log is kept, as completely as it can be.
     pub log: Option<LogSummary>,
-    /// Its service is gone, or never was.
-    pub released: bool,
+    /// When its service was found gone, or never was.
+    pub released_at: Option<Timestamp>,
 }
 
 /// How far Swarm has brought an attempt.
@@ -271,12 +271,12 @@ impl Attempt {
             lost_at: None,
             end: None,
             log: None,
-            released: false,
+            released_at: None,
         }
     }
 
     /// Whether it is over, its log kept and its service gone.
     pub fn is_settled(&self) -> bool {
-        self.end.is_some() && self.log.is_some() && self.released
+        self.end.is_some() && self.log.is_some() && self.released_at.is_some()
     }
 }

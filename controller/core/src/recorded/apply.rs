@@ -17,7 +17,12 @@ impl Staged {
             Change::FileDropped { path } => {
                 self.files.insert(path.clone(), None);
             }
-            Change::SourceRead(status) => self.source = Some(SourceStatusBox::clone(status)),
+            Change::SourceRead(status) => self.source = Some((**status).clone()),
+            Change::TickPlanned { schedule, at } => {
+                self.agenda.insert(schedule.clone(), *at);
+            }
+            Change::AgendaBuilt { generation } => self.agenda_generation = Some(*generation),
+            Change::Swept { at } => self.swept_at = Some(*at),
             Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }
             | Change::ScheduleForgotten { .. }
@@ -54,7 +59,7 @@ impl Staged {
             | Change::AttemptStopping { attempt, .. }
             | Change::AttemptEnded { attempt, .. }
             | Change::LogKept { attempt, .. }
-            | Change::AttemptReleased { attempt } => {
+            | Change::AttemptReleased { attempt, .. } => {
                 if let Some(record) = self.attempt(recorded, attempt) {
                     apply_to_attempt(record, change);
                 }
@@ -168,7 +173,13 @@ impl Staged {
         }
     }
 
-    fn with_task(&mut self, recorded: &Recorded, run: &RunKey, name: &Name, alter: impl FnOnce(&mut TaskRun)) {
+    fn with_task(
+        &mut self,
+        recorded: &Recorded,
+        run: &RunKey,
+        name: &Name,
+        alter: impl FnOnce(&mut TaskRun),
+    ) {
         if let Some(task) = self.run(recorded, run).and_then(|run| run.tasks.get_mut(name)) {
             alter(task);
             self.tasks.insert((run.clone(), name.clone()));
@@ -181,8 +192,6 @@ impl Staged {
         task.attempts.iter_mut().find(|attempt| attempt.number == key.number)
     }
 }
-
-type SourceStatusBox = super::SourceStatus;
 
 fn first_sight(at: Timestamp) -> ScheduleRecord {
     ScheduleRecord {
@@ -214,7 +223,9 @@ fn reopen(run: &mut Run, tasks: &[Name], at: Timestamp) {
     run.end = None;
     run.stopping = None;
     run.started_at = Some(at);
-    for task in tasks.iter().filter_map(|name| run.tasks.get_mut(name).map(|_| name.clone())).collect::<Vec<_>>() {
+    for task in
+        tasks.iter().filter_map(|name| run.tasks.get_mut(name).map(|_| name.clone())).collect::<Vec<_>>()
+    {
         let Some(task) = run.tasks.get_mut(&task) else { continue };
         task.end = None;
         task.eligible_at = None;
@@ -249,7 +260,7 @@ fn apply_to_attempt(record: &mut Attempt, change: &Change) {
         Change::AttemptStopping { stopping, .. } => record.stopping = Some(stopping.clone()),
         Change::AttemptEnded { end, .. } => record.end = Some(end.clone()),
         Change::LogKept { log, .. } => record.log = Some(*log),
-        Change::AttemptReleased { .. } => record.released = true,
+        Change::AttemptReleased { at, .. } => record.released_at = record.released_at.or(Some(*at)),
         other => unreachable!("not a change of an attempt: {other:?}"),
     }
 }

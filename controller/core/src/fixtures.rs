@@ -1,0 +1,114 @@
+//! Fixtures of this crate's tests: one for each noun.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::name::{AttemptKey, EtlKey, Name, RunKey};
+use crate::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
+use crate::outcome::Outcome;
+use crate::run::{Attempt, AttemptEnd};
+use crate::spec::{
+    NODE_LOST_DEADLINE, OnNodeLost, Placement, Resources, Retries, START_TIMEOUT, STOP_GRACE_PERIOD, Task,
+};
+
+/// Seconds after an arbitrary, round instant.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub fn etl_key(etl: &str) -> EtlKey {
+    EtlKey::new(Name::default_project(), name(etl))
+}
+
+pub fn attempt_key(number: u32) -> AttemptKey {
+    AttemptKey { run: RunKey::of_request(&etl_key("hello"), "one"), task: name("greet"), number }
+}
+
+pub fn task(image: &str) -> Task {
+    Task {
+        depends_on: IndexMap::new(),
+        image: image.to_owned(),
+        entrypoint: None,
+        command: None,
+        environment: BTreeMap::new(),
+        working_dir: None,
+        user: None,
+        networks: Vec::new(),
+        secrets: Vec::new(),
+        configs: Vec::new(),
+        volumes: Vec::new(),
+        resources: Resources::default(),
+        placement: Placement::default(),
+        cap_add: Vec::new(),
+        stop_grace_period: STOP_GRACE_PERIOD,
+        timeout: None,
+        start_timeout: START_TIMEOUT,
+        retries: Retries::default(),
+        on_node_lost: OnNodeLost::Retry,
+        node_lost_deadline: NODE_LOST_DEADLINE,
+    }
+}
+
+pub fn ended_attempts(outcomes: &[Outcome]) -> Vec<Attempt> {
+    let ended = |(number, outcome): (u32, &Outcome)| {
+        let mut attempt = Attempt::intended(number, u64::from(number), at(0));
+        attempt.end = Some(AttemptEnd { outcome: *outcome, at: at(0), message: String::new() });
+        attempt
+    };
+    (1..).zip(outcomes).map(ended).collect()
+}
+
+pub fn ready() -> NodeStatus {
+    NodeStatus::Ready
+}
+
+pub fn down() -> NodeStatus {
+    NodeStatus::Down
+}
+
+pub fn node(name: &str) -> Node {
+    Node {
+        id: format!("id-{name}"),
+        name: name.to_owned(),
+        status: NodeStatus::Ready,
+        availability: NodeAvailability::Active,
+        manager: false,
+        leader: false,
+        labels: BTreeMap::new(),
+        nano_cpus: 2_000_000_000,
+        memory: 1 << 30,
+        engine: "20.10.24".to_owned(),
+        message: String::new(),
+    }
+}
+
+pub fn sighting(
+    state: SwarmTaskState,
+    desired: SwarmTaskState,
+    exit_code: Option<i64>,
+    message: &str,
+) -> Sighting {
+    Sighting {
+        attempt: attempt_key(1),
+        version: 1,
+        fence: 1,
+        service: "service-1".to_owned(),
+        state,
+        desired,
+        node: None,
+        exit_code,
+        message: message.to_owned(),
+        at: at(1),
+        created_at: at(0),
+    }
+}
+
+pub fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}

@@ -1,0 +1,130 @@
+//! Who goes next: runs get a place among their ETL's active runs, attempts get a slot. Oldest first.
+//! Slots are derived from live attempts, never counted up and down, so that they cannot leak.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::draft::Draft;
+use super::flow::explain_dependencies;
+use super::tick::policy_of;
+use crate::change::Change;
+use crate::name::{AttemptKey, EtlKey, Name, RunKey};
+use crate::observed::SwarmHealth;
+use crate::reason::WaitsFor;
+use crate::run::{Run, TaskRun};
+
+pub(super) fn admit(draft: &mut Draft) {
+    let open = draft.open_runs();
+    start_runs(draft, &open);
+    for key in &open {
+        if let Some(spec) = draft.run(key).and_then(|run| draft.spec(run)) {
+            explain_dependencies(draft, key, &spec);
+        }
+    }
+    start_attempts(draft, &open);
+}
+
+fn start_runs(draft: &mut Draft, open: &[RunKey]) {
+    let mut active: BTreeMap<EtlKey, u32> = BTreeMap::new();
+    for run in open.iter().filter_map(|key| draft.run(key)).filter(|run| run.is_active()) {
+        *active.entry(run.key.etl.clone()).or_default() += 1;
+    }
+    for key in open {
+        let Some(run) = draft.run(key) else { continue };
+        if run.end.is_some() || run.started_at.is_some() || run.stopping.is_some() {
+            continue;
+        }
+        let limit = bound(draft, run);
+        let active = active.entry(key.etl.clone()).or_default();
+        if *active >= limit {
+            draft.explain(key, None, WaitsFor::ActiveRuns { active: *active, limit });
+            continue;
+        }
+        *active += 1;
+        draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
+        super::flow::advance_started(draft, key);
+    }
+}
+
+/// The bound of today's spec where there is one: raising it in git lets waiting runs go.
+fn bound(draft: &Draft, run: &Run) -> u32 {
+    let kept = || draft.spec(run);
+    let etl = draft.desired.etls.get(&run.key.etl).map(|object| object.etl.clone()).or_else(kept);
+    etl.map_or(1, |etl| etl.active_runs_max(policy_of(draft, &run.trigger)))
+}
+
+struct Candidate {
+    age: (Timestamp, Timestamp),
+    run: RunKey,
+    task: Name,
+    number: u32,
+}
+
+fn start_attempts(draft: &mut Draft, open: &[RunKey]) {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for key in open {
+        collect(draft, key, &mut candidates);
+    }
+    candidates.sort_by(|a, b| (a.age, &a.run, &a.task).cmp(&(b.age, &b.run, &b.task)));
+    if let Some(message) = swarm_trouble(draft) {
+        for candidate in &candidates {
+            let waits_for = WaitsFor::Swarm { message: message.clone() };
+            draft.explain(&candidate.run, Some(&candidate.task), waits_for);
+        }
+        return;
+    }
+    let limit = draft.desired.policy.attempts_max;
+    let mut used = live_attempts(draft, open);
+    for (place, candidate) in candidates.into_iter().enumerate() {
+        if used < limit {
+            used += 1;
+            intend(draft, candidate);
+        } else {
+            let place = place + 1;
+            draft.explain(&candidate.run, Some(&candidate.task), WaitsFor::Slot { used, limit, place });
+        }
+    }
+}
+
+fn live_attempts(draft: &Draft, open: &[RunKey]) -> usize {
+    let runs = open.iter().filter_map(|key| draft.run(key));
+    runs.map(|run| run.tasks.values().filter(|task| task.live().is_some()).count()).sum()
+}
+
+/// Nothing new is decided while the Swarm cannot be asked: what it does has to be seen first.
+fn swarm_trouble(draft: &Draft) -> Option<String> {
+    match &draft.observed.swarm {
+        SwarmHealth::Up => None,
+        SwarmHealth::Unknown => Some("it was not asked yet".to_owned()),
+        SwarmHealth::NoQuorum { .. } => Some("its managers have no leader".to_owned()),
+        SwarmHealth::Down { message, .. } => Some(message.clone()),
+    }
+}
+
+/// Tasks of a run that may start now; those that wait for a delay say so.
+fn collect(draft: &mut Draft, key: &RunKey, candidates: &mut Vec<Candidate>) {
+    let Some(run) = draft.run(key).filter(|run| run.is_active() && run.stopping.is_none()) else { return };
+    let admitted_at = run.admitted_at;
+    let startable =
+        |task: &&TaskRun| task.end.is_none() && task.live().is_none() && task.eligible_at.is_some();
+    let tasks = run.tasks.iter().filter(|(_, task)| startable(task));
+    let tasks: Vec<_> = tasks.map(|(name, task)| (name.clone(), task.clone())).collect();
+    for (name, task) in tasks {
+        if let Some(until) = task.retry_at.filter(|at| *at > draft.now) {
+            draft.wake(until);
+            draft.explain(key, Some(&name), WaitsFor::Delay { until });
+            continue;
+        }
+        let number = task.attempts.last().map_or(1, |attempt| attempt.number + 1);
+        let age = (admitted_at, task.eligible_at.unwrap_or(draft.now));
+        candidates.push(Candidate { age, run: key.clone(), task: name, number });
+    }
+}
+
+fn intend(draft: &mut Draft, candidate: Candidate) {
+    let Candidate { run, task, number, .. } = candidate;
+    let (fence, at) = (draft.fence() + 1, draft.now);
+    let attempt = AttemptKey { run, task, number };
+    draft.change(Change::AttemptIntended { attempt, fence, at });
+}

@@ -1,0 +1,111 @@
+//! Services of ours that the store does not know: after a lost store, running work goes on under a record made from its labels.
+//! They are never stopped for being unknown, and what cannot be known of them is said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::draft::Draft;
+use super::report::find;
+use crate::change::Change;
+use crate::desired::spec_hash;
+use crate::name::{AttemptKey, EtlKey, Name, RunKey};
+use crate::observed::{Sighting, SwarmTaskState};
+use crate::run::{Run, TaskRun, Trigger};
+use crate::spec::{Etl, OnNodeLost, Placement, Resources, Retries, Task};
+use crate::spec::{NODE_LOST_DEADLINE, START_TIMEOUT, STOP_GRACE_PERIOD};
+
+/// Admits runs and attempts for sightings that no record explains.
+pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
+    let mut unknown: BTreeMap<RunKey, Vec<(&AttemptKey, &Sighting)>> = BTreeMap::new();
+    for (key, seen) in seen {
+        let leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
+        if !leaving && find(draft, key).is_none() {
+            unknown.entry(key.run.clone()).or_default().push((key, seen));
+        }
+    }
+    for (run, strangers) in unknown {
+        if draft.run(&run).is_none() {
+            admit(draft, &run, &strangers);
+        }
+        for (key, seen) in strangers {
+            if draft.task(&run, &key.task).is_some() {
+                adopt(draft, key, seen);
+            }
+        }
+    }
+}
+
+fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]) {
+    let version = strangers.first().map_or(1, |(_, seen)| seen.version);
+    let tasks: Vec<Name> = strangers.iter().map(|(key, _)| key.task.clone()).collect();
+    let current = draft.desired.etls.get(&run.etl).filter(|object| object.etl.version == version);
+    let whole = current.filter(|object| tasks.iter().all(|task| object.etl.tasks.contains_key(task)));
+    let spec =
+        whole.map_or_else(|| Arc::new(unknown_etl(&run.etl, version, &tasks)), |object| object.etl.clone());
+    let commit = whole.map_or_else(String::new, |object| object.commit.clone());
+    let admitted = Run {
+        key: run.clone(),
+        version,
+        spec: spec_hash(&spec),
+        commit,
+        trigger: Trigger::Adopted,
+        params: BTreeMap::new(),
+        admitted_at: draft.now,
+        started_at: Some(draft.now),
+        stopping: None,
+        end: None,
+        digests: BTreeMap::new(),
+        tasks: tasks.into_iter().map(|task| (task, TaskRun::default())).collect(),
+    };
+    draft.change(Change::RunAdmitted { run: Box::new(admitted), spec });
+}
+
+fn adopt(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
+    let attempt = key.clone();
+    draft.change(Change::AttemptIntended { attempt, fence: seen.fence, at: seen.created_at.min(draft.now) });
+    let service = seen.service.clone();
+    draft.change(Change::AttemptCreated { attempt: key.clone(), service, at: draft.now });
+}
+
+/// A spec for what git does not describe: it is watched to its end, never repeated, never timed out.
+fn unknown_etl(key: &EtlKey, version: u32, tasks: &[Name]) -> Etl {
+    Etl {
+        key: key.clone(),
+        version,
+        labels: BTreeMap::new(),
+        description: Some("adopted: its spec is not known".to_owned()),
+        owner: None,
+        runbook_url: None,
+        params: IndexMap::new(),
+        timeout: None,
+        max_active_runs: None,
+        tasks: tasks.iter().map(|task| (task.clone(), unknown_task())).collect(),
+    }
+}
+
+fn unknown_task() -> Task {
+    Task {
+        depends_on: IndexMap::new(),
+        image: "unknown".to_owned(),
+        entrypoint: None,
+        command: None,
+        environment: BTreeMap::new(),
+        working_dir: None,
+        user: None,
+        networks: Vec::new(),
+        secrets: Vec::new(),
+        configs: Vec::new(),
+        volumes: Vec::new(),
+        resources: Resources::default(),
+        placement: Placement::default(),
+        cap_add: Vec::new(),
+        stop_grace_period: STOP_GRACE_PERIOD,
+        timeout: None,
+        start_timeout: START_TIMEOUT,
+        retries: Retries::default(),
+        on_node_lost: OnNodeLost::Fail,
+        node_lost_deadline: NODE_LOST_DEADLINE,
+    }
+}

@@ -1,0 +1,59 @@
+//! What a tick does when its ETL already has runs.
+
+use crate::recorded::MissReason;
+use crate::spec::ConcurrencyPolicy;
+
+/// Ticks that may wait in a schedule's queue; the oldest give way. The newest are what people want after an outage.
+pub(super) const QUEUED_MAX: usize = 100;
+
+/// What becomes of a due tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// A run is admitted; it starts when its ETL has a place.
+    Admit,
+    /// The schedule's open runs are stopped, then a run is admitted.
+    Replace,
+    /// The oldest waiting run gives way to a new one.
+    AdmitAndDropOldest,
+    /// No run.
+    Miss(MissReason),
+}
+
+/// Decides a due tick: `open` runs of the ETL of which `queued` wait in this schedule's queue, at most `bound` active.
+pub(super) fn decide(policy: ConcurrencyPolicy, open: usize, queued: usize, bound: usize) -> Fate {
+    match policy {
+        ConcurrencyPolicy::Forbid if open >= bound => Fate::Miss(MissReason::Forbid),
+        ConcurrencyPolicy::Replace if open >= bound => Fate::Replace,
+        ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow if queued >= QUEUED_MAX => {
+            Fate::AdmitAndDropOldest
+        }
+        ConcurrencyPolicy::Forbid
+        | ConcurrencyPolicy::Replace
+        | ConcurrencyPolicy::Queue
+        | ConcurrencyPolicy::Allow => Fate::Admit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ConcurrencyPolicy::*;
+
+    #[test]
+    fn a_tick_meets_open_runs() {
+        for (policy, open, queued, bound, expected) in [
+            (Allow, 5, 0, usize::MAX, Fate::Admit),
+            (Allow, 5, 3, 2, Fate::Admit),
+            (Forbid, 0, 0, 1, Fate::Admit),
+            (Forbid, 1, 0, 1, Fate::Miss(MissReason::Forbid)),
+            (Forbid, 1, 0, 2, Fate::Admit),
+            (Replace, 0, 0, 1, Fate::Admit),
+            (Replace, 1, 0, 1, Fate::Replace),
+            (Queue, 1, 0, 1, Fate::Admit),
+            (Queue, 101, 100, 1, Fate::AdmitAndDropOldest),
+        ] {
+            let actual = decide(policy, open, queued, bound);
+            assert_eq!(actual, expected, "{policy:?} with {open} open, {queued} queued, bound {bound}");
+        }
+    }
+}

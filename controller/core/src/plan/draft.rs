@@ -1,0 +1,131 @@
+//! The plan while it is made: changes take effect at once on a working copy, so that a later step sees an earlier one's.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Plan;
+use crate::action::{Action, ActionKey};
+use crate::change::Change;
+use crate::desired::Desired;
+use crate::name::{Name, RunKey, ScheduleKey};
+use crate::observed::{Node, Observed};
+use crate::reason::{Reason, WaitsFor};
+use crate::recorded::{Recorded, ScheduleRecord, Staged};
+use crate::run::{Run, TaskRun};
+use crate::spec::Etl;
+
+pub(super) struct Draft<'a> {
+    pub desired: &'a Desired,
+    pub observed: &'a Observed,
+    pub recorded: &'a Recorded,
+    pub now: Timestamp,
+    staged: Staged,
+    pub plan: Plan,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(desired: &'a Desired, observed: &'a Observed, recorded: &'a Recorded, now: Timestamp) -> Self {
+        Self { desired, observed, recorded, now, staged: Staged::default(), plan: Plan::default() }
+    }
+
+    pub fn finish(mut self) -> Plan {
+        if let Some(earliest) = self.recorded.agenda.earliest() {
+            self.wake(earliest);
+        }
+        self.plan
+    }
+
+    /// Records a change, in the plan and in the working copy.
+    pub fn change(&mut self, change: Change) {
+        self.staged.apply(self.recorded, &change);
+        self.plan.changes.push(change);
+    }
+
+    /// Plans an action, unless it is under way.
+    pub fn act(&mut self, action: Action) {
+        if !self.is_in_flight(&action.key()) {
+            self.plan.actions.push(action);
+        }
+    }
+
+    pub fn is_in_flight(&self, key: &ActionKey) -> bool {
+        self.observed.in_flight.contains(key)
+    }
+
+    /// Asks for a pass at `at`, if no earlier one was asked for. What is past needs no timer: it was just decided.
+    pub fn wake(&mut self, at: Timestamp) {
+        if at > self.now {
+            self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |wake_at| wake_at.min(at)));
+        }
+    }
+
+    /// Whether `from + after` has come; if not, asks for a pass then.
+    pub fn is_due(&mut self, from: Timestamp, after: SignedDuration) -> bool {
+        let at = from.saturating_add(after).unwrap_or(Timestamp::MAX);
+        self.wake(at);
+        at <= self.now
+    }
+
+    pub fn explain(&mut self, run: &RunKey, task: Option<&Name>, waits_for: WaitsFor) {
+        self.plan.reasons.push(Reason { run: run.clone(), task: task.cloned(), waits_for });
+    }
+
+    pub fn run(&self, key: &RunKey) -> Option<&Run> {
+        match self.staged.runs.get(key) {
+            Some(staged) => staged.as_ref(),
+            None => self.recorded.runs.get(key),
+        }
+    }
+
+    pub fn task(&self, run: &RunKey, task: &Name) -> Option<&TaskRun> {
+        self.run(run)?.tasks.get(task)
+    }
+
+    pub fn schedule(&self, key: &ScheduleKey) -> Option<&ScheduleRecord> {
+        match self.staged.schedules.get(key) {
+            Some(staged) => staged.as_ref(),
+            None => self.recorded.schedules.get(key),
+        }
+    }
+
+    /// The spec that a run keeps.
+    pub fn spec(&self, run: &Run) -> Option<Arc<Etl>> {
+        match self.staged.specs.get(&run.spec) {
+            Some(staged) => staged.clone(),
+            None => self.recorded.specs.get(&run.spec).cloned(),
+        }
+    }
+
+    /// All runs that are not over or not settled, with what this plan made of them, oldest admission first.
+    pub fn open_runs(&self) -> Vec<RunKey> {
+        let keys: BTreeSet<&RunKey> = self.recorded.open.iter().chain(self.staged.runs.keys()).collect();
+        let open = keys.into_iter().filter_map(|key| self.run(key)).filter(|run| !run.is_settled());
+        let mut open: Vec<_> = open.map(|run| (run.admitted_at, run.key.clone())).collect();
+        open.sort_by(|a, b| (a.0, &a.1.suffix, &a.1).cmp(&(b.0, &b.1.suffix, &b.1)));
+        open.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// Runs that this plan has touched.
+    pub fn touched_runs(&self) -> Vec<RunKey> {
+        self.staged.runs.keys().cloned().collect()
+    }
+
+    /// Whether the generation of specs is one that not every schedule was looked at for.
+    pub fn agenda_is_stale(&self) -> bool {
+        self.recorded.agenda.generation != Some(self.desired.generation)
+    }
+
+    pub fn fence(&self) -> u64 {
+        self.staged.counters.unwrap_or(self.recorded.counters).fence
+    }
+
+    pub fn node(&self, id: &str) -> Option<&'a Node> {
+        self.observed.nodes.iter().find(|node| node.id == id)
+    }
+
+    pub fn swarm_is_up(&self) -> bool {
+        self.observed.swarm == crate::observed::SwarmHealth::Up
+    }
+}

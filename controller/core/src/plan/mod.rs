@@ -1,0 +1,60 @@
+//! What happens next: compares what should be, what is seen and what is recorded, and says what to record and what to do.
+//! Pure: equal arguments give equal plans. Each policy is one file here; this one only gives their order.
+
+mod accept;
+mod actions;
+mod admission;
+mod adopt;
+mod concurrency;
+mod draft;
+mod flow;
+mod report;
+mod request;
+mod retention;
+mod retry;
+mod sight;
+mod stuck;
+pub mod tick;
+mod verdict;
+
+use jiff::Timestamp;
+
+use crate::action::Action;
+use crate::change::Change;
+use crate::desired::Desired;
+use crate::observed::Observed;
+use crate::reason::Reason;
+use crate::recorded::Recorded;
+use crate::view::{Done, ErrorView};
+use draft::Draft;
+
+/// What one pass decides.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// To be made durable in one atomic batch, before anything is done.
+    pub changes: Vec<Change>,
+    /// To be done afterwards. What fails is seen and planned afresh.
+    pub actions: Vec<Action>,
+    /// Why what did not happen did not.
+    pub reasons: Vec<Reason>,
+    /// Request id → its answer, to be given once the changes are durable.
+    pub answers: Vec<(String, Result<Done, ErrorView>)>,
+    /// When time alone makes a new pass worth while.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// One decision over the whole Swarm. Visits only schedules that are due and runs that are open.
+pub fn plan(desired: &Desired, observed: &Observed, recorded: &Recorded, now: Timestamp) -> Plan {
+    let mut draft = Draft::new(desired, observed, recorded, now);
+    accept::take_readings(&mut draft);
+    report::take(&mut draft);
+    sight::take(&mut draft);
+    request::take(&mut draft);
+    tick::decide(&mut draft);
+    flow::advance(&mut draft);
+    admission::admit(&mut draft);
+    stuck::mark(&mut draft);
+    actions::outstanding(&mut draft);
+    retention::sweep(&mut draft);
+    draft.finish()
+}

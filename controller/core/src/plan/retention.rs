@@ -1,0 +1,65 @@
+//! What is forgotten: finished runs beyond the number kept of each ETL, or older than kept, and specs that no run keeps.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::Draft;
+use crate::change::Change;
+use crate::name::{EtlKey, RunKey};
+use crate::outcome::EndState;
+use crate::run::Run;
+
+/// Age alone is looked at this often.
+const SWEEP_PERIOD: SignedDuration = SignedDuration::from_hours(1);
+/// A run is kept at least this long after its end: a list of Swarm tasks asked for earlier may still show its services.
+const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_mins(2);
+
+pub(super) fn sweep(draft: &mut Draft) {
+    let swept_at = draft.recorded.swept_at.unwrap_or(Timestamp::MIN);
+    if draft.is_due(swept_at, SWEEP_PERIOD) {
+        let etls: BTreeSet<EtlKey> = draft.recorded.runs.keys().map(|key| key.etl.clone()).collect();
+        etls.iter().for_each(|etl| sweep_etl(draft, etl));
+        forget_specs(draft);
+        return draft.change(Change::Swept { at: draft.now });
+    }
+    let touched = draft.touched_runs().into_iter();
+    let ended = touched.filter(|key| draft.run(key).is_some_and(Run::is_settled)).map(|key| key.etl);
+    for etl in ended.collect::<BTreeSet<_>>() {
+        sweep_etl(draft, &etl);
+    }
+}
+
+fn sweep_etl(draft: &mut Draft, etl: &EtlKey) {
+    let policy = draft.desired.policy.clone();
+    let mut finished: Vec<(Timestamp, bool, RunKey)> = Vec::new();
+    for run in draft.recorded.runs_of(etl) {
+        let Some(end) = draft.run(&run.key).filter(|run| run.is_settled()).and_then(|run| run.end.as_ref())
+        else {
+            continue;
+        };
+        finished.push((end.at, end.state == EndState::Succeeded, run.key.clone()));
+    }
+    finished.sort_by(|a, b| b.cmp(a));
+    let (mut succeeded, mut failed) = (0, 0);
+    for (at, success, run) in finished {
+        let (count, keep) =
+            if success { (&mut succeeded, policy.keep_succeeded) } else { (&mut failed, policy.keep_failed) };
+        *count += 1;
+        let age = draft.now.duration_since(at);
+        if age > KEPT_AT_LEAST && (*count > keep || age > policy.keep_for) {
+            draft.change(Change::RunForgotten { run });
+        }
+    }
+}
+
+fn forget_specs(draft: &mut Draft) {
+    let kept: BTreeSet<_> = draft.recorded.runs.values().map(|run| run.spec.clone()).collect();
+    let admitted: BTreeSet<_> =
+        draft.touched_runs().iter().filter_map(|key| draft.run(key)).map(|run| run.spec.clone()).collect();
+    let unused =
+        draft.recorded.specs.keys().filter(|hash| !kept.contains(*hash) && !admitted.contains(*hash));
+    for spec in unused.cloned().collect::<Vec<_>>() {
+        draft.change(Change::SpecForgotten { spec });
+    }
+}
