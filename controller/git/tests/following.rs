@@ -247,8 +247,12 @@ async fn a_sha256_repository_is_followed() {
 #[tokio::test]
 async fn fetching_and_reading_side_by_side_is_safe() {
     let remote = Remote::with(&[("a.etl.yaml", "1")]);
-    let source = remote.source();
-    let commit = source.fetch().await.unwrap();
+    let source = std::sync::Arc::new(remote.source());
+    let fetcher = std::sync::Arc::clone(&source);
+    let commit = tokio::spawn(async move { fetcher.fetch().await }).await.unwrap().unwrap();
+    let reader = std::sync::Arc::clone(&source);
+    let read = async move { reader.read(&reader.head().await.unwrap()).await };
+    assert_eq!(tokio::spawn(read).await.unwrap().unwrap().commit, commit);
     for round in 0..5 {
         remote.commit(&[("b.etl.yaml", &round.to_string())]);
         let (one, two, read) = tokio::join!(source.fetch(), source.fetch(), source.read(&commit));
