@@ -9,6 +9,23 @@ use serde::{Deserialize, Serialize};
 use crate::reason::WaitsFor;
 use crate::spec::ParamValue;
 
+mod build_etl;
+mod build_run;
+mod build_schedule;
+mod build_swarm;
+mod build_task;
+#[cfg(test)]
+mod tests;
+
+pub use build_etl::etl_view;
+pub use build_run::{run_state, run_view};
+pub use build_schedule::{due_next, schedule_view};
+pub use build_swarm::{node_view, source_view};
+pub use build_task::{task_state, task_view};
+
+/// The word in place of a state while something stands still.
+pub const STUCK: &str = "Stuck";
+
 /// The version of files and of the API.
 pub const API_VERSION: &str = "etl.swarm/v1alpha1";
 
@@ -27,6 +44,13 @@ pub struct List<T> {
     pub remaining: usize,
 }
 
+impl<T> List<T> {
+    /// Items of a kind, which is named without `List`.
+    pub fn of(kind: &str, items: Vec<T>, remaining: usize) -> Self {
+        Self { api_version: API_VERSION.to_owned(), kind: format!("{kind}List"), items, remaining }
+    }
+}
+
 /// Any object.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +65,12 @@ pub struct View<Spec, Status> {
     pub spec: Spec,
     /// What is.
     pub status: Status,
+}
+
+impl<Spec, Status> View<Spec, Status> {
+    fn of(kind: &str, metadata: Metadata, spec: Spec, status: Status) -> Self {
+        Self { api_version: API_VERSION.to_owned(), kind: kind.to_owned(), metadata, spec, status }
+    }
 }
 
 /// Who an object is.
@@ -78,6 +108,24 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub last_transition_time: Option<Timestamp>,
+}
+
+impl Condition {
+    fn of(
+        kind: &str,
+        holds: bool,
+        reason: &str,
+        message: impl Into<String>,
+        since: Option<Timestamp>,
+    ) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            status: if holds { "True" } else { "False" }.to_owned(),
+            reason: reason.to_owned(),
+            message: message.into(),
+            last_transition_time: since,
+        }
+    }
 }
 
 /// An ETL.
@@ -375,6 +423,32 @@ pub struct LogLineView {
     pub stream: String,
     /// The line, lossy UTF-8.
     pub text: String,
+}
+
+/// One thing that `check` looked at.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CheckView {
+    /// What was looked at, in a few words.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub message: String,
+    /// What to do about it, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// Who answers.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionView {
+    /// The controller's version.
+    pub version: String,
+    /// `etl.swarm/v1alpha1`.
+    pub api_version: String,
+    /// Its `--controller-name`.
+    pub controller: String,
 }
 
 /// A refused request.

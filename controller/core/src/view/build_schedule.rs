@@ -1,0 +1,115 @@
+//! How a schedule is shown, and when it is due next as the record stands.
+
+use jiff::Timestamp;
+
+use super::{Condition, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View};
+use crate::cron::{Cron, next_every};
+use crate::desired::ScheduleObject;
+use crate::recorded::{Recorded, ScheduleRecord, Suspension};
+use crate::spec::{ConcurrencyPolicy, Schedule, When};
+use crate::units::format_duration;
+
+/// A schedule, whole.
+pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestamp) -> ScheduleView {
+    let schedule = &object.schedule;
+    let record = recorded.schedules.get(&schedule.key);
+    let suspension = record.and_then(|record| suspension_at(record, now));
+    let metadata = Metadata {
+        name: schedule.key.name.to_string(),
+        project: schedule.key.project.to_string(),
+        creation_timestamp: record.map(|record| record.first_seen),
+        ..Metadata::default()
+    };
+    let missed = record.into_iter().flat_map(|record| &record.missed_total);
+    let status = ScheduleStatusView {
+        conditions: vec![ready(recorded, object), suspended(schedule, suspension)],
+        last_tick: record.and_then(|record| record.last_tick),
+        next_tick: due_next(schedule, record, now),
+        missed: missed.map(|(reason, count)| (reason.word().to_owned(), *count)).collect(),
+        suspended_by: suspension.map(|suspension| suspension.by.clone()),
+        suspended_until: suspension.and_then(|suspension| suspension.until),
+    };
+    View::of("Schedule", metadata, schedule_spec(schedule), status)
+}
+
+/// The next tick that is not decided yet: it stays in the past when the controller does not keep up.
+/// None while the schedule is suspended, or if it never fires again.
+pub fn due_next(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Timestamp) -> Option<Timestamp> {
+    if schedule.suspend || record.is_some_and(|record| suspension_at(record, now).is_some()) {
+        return None;
+    }
+    let after = record.map_or(now, |record| record.decided_until);
+    match &schedule.when {
+        When::Every(period) => {
+            Some(next_every(record.map_or(now, |record| record.first_seen), *period, after))
+        }
+        When::Cron { crons, zone, dst } => {
+            crons.iter().filter_map(|cron| cron.next_after(after, zone, *dst)).min()
+        }
+    }
+}
+
+/// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.
+pub(super) fn clock_words(schedule: &Schedule) -> String {
+    match (when_words(schedule), zone_name(schedule).as_str()) {
+        (when, "UTC" | "") => when,
+        (when, zone) => format!("{when} ({zone})"),
+    }
+}
+
+fn when_words(schedule: &Schedule) -> String {
+    match &schedule.when {
+        When::Cron { crons, .. } => crons.iter().map(Cron::source).collect::<Vec<_>>().join("; "),
+        When::Every(period) => format!("every {}", format_duration(*period)),
+    }
+}
+
+fn zone_name(schedule: &Schedule) -> String {
+    match &schedule.when {
+        When::Cron { zone, .. } => zone.iana_name().unwrap_or("UTC").to_owned(),
+        When::Every(_) => String::new(),
+    }
+}
+
+fn schedule_spec(schedule: &Schedule) -> ScheduleSpecView {
+    ScheduleSpecView {
+        etl: schedule.etl.to_string(),
+        when: when_words(schedule),
+        timezone: zone_name(schedule),
+        concurrency_policy: policy_word(schedule.concurrency).to_owned(),
+        starting_deadline: schedule.starting_deadline.map(format_duration),
+        suspend: schedule.suspend,
+    }
+}
+
+fn policy_word(policy: ConcurrencyPolicy) -> &'static str {
+    match policy {
+        ConcurrencyPolicy::Allow => "Allow",
+        ConcurrencyPolicy::Forbid => "Forbid",
+        ConcurrencyPolicy::Replace => "Replace",
+        ConcurrencyPolicy::Queue => "Queue",
+    }
+}
+
+/// Somebody's suspension, as long as it lasts.
+fn suspension_at(record: &ScheduleRecord, now: Timestamp) -> Option<&Suspension> {
+    record.suspension.as_ref().filter(|suspension| suspension.until.is_none_or(|until| now < until))
+}
+
+fn suspended(schedule: &Schedule, suspension: Option<&Suspension>) -> Condition {
+    match suspension {
+        Some(suspension) => {
+            let Suspension { by, reason, since, .. } = suspension;
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            Condition::of("Suspended", true, "Override", format!("by {by}{why}"), Some(*since))
+        }
+        None if schedule.suspend => {
+            Condition::of("Suspended", true, "Spec", "the spec says `suspend: true`", None)
+        }
+        None => Condition::of("Suspended", false, "NotSuspended", "", None),
+    }
+}
+
+fn ready(recorded: &Recorded, object: &ScheduleObject) -> Condition {
+    super::build_etl::file_in_force(recorded, &object.file)
+}
