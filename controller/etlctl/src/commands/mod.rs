@@ -1,0 +1,34 @@
+//! One file a command: its arguments, then `run`.
+
+pub mod cancel;
+pub mod check;
+pub mod completion;
+pub mod describe;
+mod describe_etl;
+mod describe_run;
+mod describe_schedule;
+pub mod get;
+mod get_print;
+mod get_watch;
+pub mod help;
+pub mod lint;
+mod lint_files;
+mod lint_policy;
+mod lint_print;
+pub mod logs;
+pub mod next;
+pub mod reconcile;
+pub mod resume;
+pub mod retry;
+pub mod run;
+mod run_follow;
+mod run_tree;
+pub mod suspend;
+pub mod version;
+
+use etl_core::view::Done;
+
+/// What a write did, in one line: `run/NAME created`.
+fn done_line(done: &Done) -> String {
+    format!("{} {}\n", crate::safe::line(&done.object), crate::safe::line(&done.what))
+}

@@ -1,0 +1,124 @@
+//! Asks the server for objects: what `get` shows, still as JSON, so that `-o json` passes on what this version
+//! of `etlctl` does not know.
+
+use etl_core::view::List;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::address::Route;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::kind::Kind;
+use crate::runs::{self, RunRef};
+
+/// How many tasks are searched for names: those of some hundred runs.
+const NAMED_TASKS_MAX: usize = 1_000;
+
+/// Which objects.
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub kind: Kind,
+    /// All if empty.
+    pub names: Vec<String>,
+    /// None for every project.
+    pub project: Option<String>,
+    /// Of runs and tasks only.
+    pub filters: Filters,
+}
+
+/// Which runs or tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Filters {
+    /// States, separated by commas.
+    pub states: Option<String>,
+    pub etl: Option<String>,
+    pub trigger: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub active: bool,
+    pub limit: Option<usize>,
+}
+
+/// What there is.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub kind: Kind,
+    pub items: Vec<Value>,
+    /// How many more there are.
+    pub remaining: usize,
+}
+
+impl Query {
+    /// Asks the server.
+    pub async fn fetch(&self, client: &Client) -> Result<Found, Failure> {
+        if self.names.is_empty() {
+            return self.list(client, self.filters.limit).await;
+        }
+        match self.kind {
+            Kind::Etls | Kind::Schedules | Kind::Runs => self.each_by_name(client).await,
+            Kind::Tasks => self.only_named(self.list(client, Some(NAMED_TASKS_MAX)).await?),
+            Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
+        }
+    }
+
+    async fn list(&self, client: &Client, limit: Option<usize>) -> Result<Found, Failure> {
+        let Filters { states, etl, trigger, since, until, active, .. } = &self.filters;
+        let project = self.project.as_ref().filter(|_| self.kind.has_project());
+        let mut route = Route::new(&[self.kind.path()]).maybe("project", project);
+        if self.kind.is_history() {
+            route = route
+                .maybe("etl", etl.as_ref())
+                .maybe("state", states.as_ref())
+                .maybe("trigger", trigger.as_ref())
+                .maybe("since", *since)
+                .maybe("until", *until)
+                .maybe("active", active.then_some(true))
+                .maybe("limit", limit);
+        }
+        let List { items, remaining, .. } = client.get(&route).await?;
+        Ok(Found { kind: self.kind, items, remaining })
+    }
+
+    async fn each_by_name(&self, client: &Client) -> Result<Found, Failure> {
+        let project = self.project.as_deref().ok_or_else(|| {
+            Failure::usage(
+                "a name cannot be looked for in all projects",
+                "name its project with -n instead of -A",
+            )
+        })?;
+        let mut items = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            let item = match self.kind {
+                Kind::Runs => {
+                    let run = RunRef::parse(name)?.resolve(client, project).await?;
+                    client.get(&runs::route(project, &run, &[])).await?
+                }
+                _ => client.get(&Route::new(&[self.kind.path(), project, name])).await?,
+            };
+            items.push(item);
+        }
+        Ok(Found { kind: self.kind, items, remaining: 0 })
+    }
+
+    /// Nodes and sources by their own name, tasks by their own or their run's.
+    fn only_named(&self, found: Found) -> Result<Found, Failure> {
+        let is =
+            |item: &Value, name: &String| item["metadata"]["name"] == **name || item["spec"]["run"] == **name;
+        if let Some(missing) = self.names.iter().find(|name| !found.items.iter().any(|item| is(item, name))) {
+            let kind = self.kind;
+            return Err(Failure::failed(
+                format!("there is no {} `{missing}`", kind.singular()),
+                format!("see what there is: etlctl get {}", kind.path()),
+            ));
+        }
+        let items = found.items.into_iter().filter(|item| self.names.iter().any(|name| is(item, name)));
+        Ok(Found { kind: self.kind, items: items.collect(), remaining: 0 })
+    }
+}
+
+/// What tells an object from the others of its kind.
+pub fn key(item: &Value) -> String {
+    let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let Value::Object(_) = item else { return String::new() };
+    [&item["metadata"]["project"], &item["spec"]["run"], &item["metadata"]["name"]].map(part).join("/")
+}
