@@ -1,0 +1,324 @@
+//! How records become keys and values, the same in every implementation. Must never touch a database or a file.
+//!
+//! A key is `<subject> 00 <chunk, 2 bytes>`, numbers big-endian, so that a subject's chunks lie together and in order:
+//! ```text
+//! schema                           the version of this layout
+//! counters                         numbers that only rise
+//! file/<path>                      a spec file in force
+//! schedule/<project>/<name>        what is recorded of a schedule
+//! run/<project>/<etl>/<suffix>     a run without its tasks
+//! spec/<hash>                      a spec that runs keep
+//! task/<project>/<etl>/<suffix>/<task>
+//! ```
+//! A value is `<format, 1 byte> <crc32 of the key and of all that follows, 4 bytes> <number of chunks, 2 bytes> <JSON>`.
+//! The checksum covers the key, so that a value in another's place is found out.
+
+use std::sync::Arc;
+
+use etl_core::name::{Name, ObjectKey, RunKey};
+use etl_core::recorded::{Recorded, Staged};
+use etl_core::run::{Run, TaskRun};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The version of the layout. Raised when an older controller could not read what this one writes.
+pub(crate) const SCHEMA: u32 = 1;
+/// The version of a value's envelope.
+const FORMAT: u8 = 1;
+const HEADER_BYTES: usize = 7;
+/// JSON in one value. sled puts a page that outgrows a quarter of a segment, 128 KiB, into a file of its own, which
+/// it never syncs; a page holds up to 17 values, and 17 of these stay below.
+const CHUNK_BYTES: usize = 6 * 1024;
+/// Most chunks of a record: 12 MiB, far beyond any spec. More is a fault, not a record.
+const CHUNKS_MAX: usize = 2048;
+const SCHEMA_SUBJECT: &str = "schema";
+
+/// A stored key and value.
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
+
+/// A key and its new value, or nothing if it is gone.
+pub(crate) type Write = (Vec<u8>, Option<Vec<u8>>);
+
+/// Why records cannot be read or kept.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Corrupt { key: String, why: String },
+    Newer { found: u32, known: u32 },
+    Unversioned,
+    Unkeepable { key: String, why: String },
+}
+
+/// One step of a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// The subject's record is this JSON from now on.
+    Put(String, Vec<u8>),
+    /// All keys that begin so are gone.
+    Remove(Vec<u8>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+/// What a commit of `staged` has to write. What git said is left out: it is read anew.
+pub(crate) fn edits(staged: &Staged) -> Result<Vec<Edit>, Fault> {
+    let mut edits = Vec::new();
+    if let Some(counters) = &staged.counters {
+        edits.push(put("counters".into(), counters)?);
+    }
+    for (path, file) in &staged.files {
+        edits.push(replace(format!("file/{path}"), file.as_ref())?);
+    }
+    for (key, schedule) in &staged.schedules {
+        edits.push(replace(format!("schedule/{key}"), schedule.as_ref())?);
+    }
+    for (hash, spec) in &staged.specs {
+        edits.push(replace(format!("spec/{hash}"), spec.as_deref())?);
+    }
+    for (key, run) in &staged.runs {
+        edit_run(&mut edits, staged, key, run.as_ref())?;
+    }
+    Ok(edits)
+}
+
+fn edit_run(edits: &mut Vec<Edit>, staged: &Staged, key: &RunKey, run: Option<&Run>) -> Result<(), Fault> {
+    let path = run_path(key)?;
+    let Some(run) = run else {
+        edits.push(Edit::Remove(beginning(&format!("run/{path}"))));
+        edits.push(Edit::Remove(format!("task/{path}/").into_bytes()));
+        return Ok(());
+    };
+    if staged.headers.contains(key) {
+        edits.push(put(format!("run/{path}"), run)?);
+    }
+    // A task that the run does not have was named by a change of something that is gone.
+    for (name, task) in &run.tasks {
+        if staged.tasks.contains(&(key.clone(), name.clone())) {
+            edits.push(put(format!("task/{path}/{name}"), task)?);
+        }
+    }
+    Ok(())
+}
+
+fn replace<T: Serialize>(subject: String, record: Option<&T>) -> Result<Edit, Fault> {
+    match record {
+        Some(record) => put(subject, record),
+        None => Ok(Edit::Remove(beginning(&subject))),
+    }
+}
+
+fn put<T: Serialize>(subject: String, record: &T) -> Result<Edit, Fault> {
+    let refused = |why: String| Fault::Unkeepable { key: subject.clone(), why };
+    if subject.contains('\0') || subject.ends_with('/') {
+        return Err(refused("its name is empty or has a NUL in it".into()));
+    }
+    let json = serde_json::to_vec(record).map_err(|error| refused(error.to_string()))?;
+    let max = CHUNK_BYTES * CHUNKS_MAX;
+    if json.len() > max {
+        return Err(refused(format!("it has {} bytes, and a record has at most {max}", json.len())));
+    }
+    Ok(Edit::Put(subject, json))
+}
+
+/// The record of the layout's version, for a store without records.
+pub(crate) fn schema_edit() -> Edit {
+    let json = serde_json::to_vec(&Schema { schema: SCHEMA }).expect("a struct of one number is always JSON");
+    Edit::Put(SCHEMA_SUBJECT.into(), json)
+}
+
+/// The key of the layout's version.
+pub(crate) fn schema_key() -> Vec<u8> {
+    chunk_key(SCHEMA_SUBJECT, 0)
+}
+
+/// Turns an edit into single writes. `existing` lists the keys that are there and begin so: what the new value
+/// does not replace is removed.
+pub(crate) fn writes<E>(
+    edit: Edit,
+    existing: impl FnOnce(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+) -> Result<Vec<Write>, E> {
+    let (subject, json) = match edit {
+        Edit::Remove(beginning) => {
+            return Ok(existing(&beginning)?.into_iter().map(|key| (key, None)).collect());
+        }
+        Edit::Put(subject, json) => (subject, json),
+    };
+    let new = seal(&subject, &json);
+    let stale = existing(&beginning(&subject))?.into_iter().skip(new.len()).map(|key| (key, None));
+    let stale: Vec<_> = stale.collect();
+    Ok(new.into_iter().map(|(key, value)| (key, Some(value))).chain(stale).collect())
+}
+
+fn seal(subject: &str, json: &[u8]) -> Vec<Entry> {
+    let chunks = json.len().div_ceil(CHUNK_BYTES);
+    let count = u16::try_from(chunks).expect("`put` refuses more than CHUNKS_MAX chunks");
+    let sealed = (0..count).zip(json.chunks(CHUNK_BYTES)).map(|(number, part)| {
+        let key = chunk_key(subject, number);
+        let mut value = vec![FORMAT];
+        value.extend(checksum(&key, count.to_be_bytes(), part).to_be_bytes());
+        value.extend(count.to_be_bytes());
+        value.extend(part);
+        (key, value)
+    });
+    sealed.collect()
+}
+
+fn checksum(key: &[u8], count: [u8; 2], part: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(&count);
+    hasher.update(part);
+    hasher.finalize()
+}
+
+fn beginning(subject: &str) -> Vec<u8> {
+    let mut key = subject.as_bytes().to_vec();
+    key.push(0);
+    key
+}
+
+fn chunk_key(subject: &str, number: u16) -> Vec<u8> {
+    let mut key = beginning(subject);
+    key.extend(number.to_be_bytes());
+    key
+}
+
+/// Checks the layout's version: `entry` is what lies at [`schema_key`]. Says whether the store is new, without records.
+pub(crate) fn check_schema(entry: Option<&[u8]>, empty: bool) -> Result<bool, Fault> {
+    let Some(value) = entry else {
+        return if empty { Ok(true) } else { Err(Fault::Unversioned) };
+    };
+    let (_, json) = open(SCHEMA_SUBJECT, &schema_key(), value)?;
+    let Schema { schema } = parse(SCHEMA_SUBJECT, json)?;
+    if schema > SCHEMA {
+        return Err(Fault::Newer { found: schema, known: SCHEMA });
+    }
+    Ok(false)
+}
+
+/// Puts everything recorded together from all entries, in the order of their keys.
+pub(crate) fn recorded<E, K, V>(entries: impl Iterator<Item = Result<(K, V), E>>) -> Result<Recorded, E>
+where
+    E: From<Fault>,
+    K: AsRef<[u8]>,
+    V: AsRef<[u8]>,
+{
+    let mut recorded = Recorded::default();
+    let mut whole = Vec::new();
+    // The subject, the chunk that comes next and the number of its chunks; equal numbers: the record is complete.
+    let (mut current, mut next, mut chunks) = (String::new(), 0, 0);
+    for entry in entries {
+        let (key, value) = entry?;
+        let (subject, number) = split(key.as_ref())?;
+        let (count, part) = open(subject, key.as_ref(), value.as_ref())?;
+        if next == chunks {
+            (current, next, chunks) = (subject.to_owned(), 0, count);
+            whole.clear();
+        }
+        if (subject, number, count) != (&current, next, chunks) {
+            return Err(corrupt(&current, "a part of it is missing").into());
+        }
+        whole.extend_from_slice(part);
+        next += 1;
+        if next == chunks {
+            place(&mut recorded, subject, &whole)?;
+        }
+    }
+    if next != chunks {
+        return Err(corrupt(&current, "a part of it is missing").into());
+    }
+    recorded.index();
+    Ok(recorded)
+}
+
+fn split(key: &[u8]) -> Result<(&str, u16), Fault> {
+    let foreign = || corrupt(&String::from_utf8_lossy(key), "not a key of this layout");
+    let (subject, end) = key.len().checked_sub(3).map(|at| key.split_at(at)).ok_or_else(foreign)?;
+    let &[0, high, low] = end else { return Err(foreign()) };
+    let subject = std::str::from_utf8(subject).map_err(|_| foreign())?;
+    Ok((subject, u16::from_be_bytes([high, low])))
+}
+
+fn open<'a>(subject: &str, key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]), Fault> {
+    let Some((&[format, a, b, c, d, high, low], part)) = value.split_first_chunk::<HEADER_BYTES>() else {
+        return Err(corrupt(subject, "it is too short"));
+    };
+    if format != FORMAT {
+        return Err(corrupt(subject, &format!("its format {format} is unknown")));
+    }
+    if checksum(key, [high, low], part) != u32::from_be_bytes([a, b, c, d]) {
+        return Err(corrupt(subject, "its checksum does not fit"));
+    }
+    Ok((u16::from_be_bytes([high, low]), part))
+}
+
+fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Fault> {
+    let foreign = || corrupt(subject, "not a key of this layout");
+    match subject.split_once('/') {
+        None if subject == SCHEMA_SUBJECT => {}
+        None if subject == "counters" => recorded.counters = parse(subject, json)?,
+        Some(("file", path)) => {
+            recorded.files.insert(path.into(), parse(subject, json)?);
+        }
+        Some(("schedule", path)) => {
+            let key = object_key(path).ok_or_else(foreign)?;
+            recorded.schedules.insert(key, parse(subject, json)?);
+        }
+        Some(("spec", hash)) => {
+            recorded.specs.insert(hash.into(), Arc::new(parse(subject, json)?));
+        }
+        Some(("run", path)) => {
+            let run: Run = parse(subject, json)?;
+            if run_key(path).as_ref() != Some(&run.key) {
+                return Err(corrupt(subject, "it names another run"));
+            }
+            recorded.runs.insert(run.key.clone(), run);
+        }
+        Some(("task", path)) => {
+            let (path, task) = path.rsplit_once('/').ok_or_else(foreign)?;
+            let key = run_key(path).ok_or_else(foreign)?;
+            let name = Name::new(task).map_err(|_| foreign())?;
+            let run = recorded.runs.get_mut(&key).ok_or_else(|| corrupt(subject, "its run is missing"))?;
+            run.tasks.insert(name, parse::<TaskRun>(subject, json)?);
+        }
+        Some(_) | None => return Err(foreign()),
+    }
+    Ok(())
+}
+
+fn parse<T: DeserializeOwned>(subject: &str, json: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(json).map_err(|error| corrupt(subject, &error.to_string()))
+}
+
+fn corrupt(key: &str, why: &str) -> Fault {
+    Fault::Corrupt { key: key.into(), why: why.into() }
+}
+
+fn run_path(key: &RunKey) -> Result<String, Fault> {
+    let RunKey { etl, suffix } = key;
+    let path = format!("{etl}/{suffix}");
+    if run_key(&path).as_ref() == Some(key) {
+        return Ok(path);
+    }
+    Err(Fault::Unkeepable { key: format!("run/{path}"), why: "its suffix is not one of a run".into() })
+}
+
+fn run_key(path: &str) -> Option<RunKey> {
+    let (etl, suffix) = path.rsplit_once('/')?;
+    let etl = object_key(etl)?;
+    RunKey::from_name(&etl.project, &etl.name, &format!("{}-{suffix}", etl.name))
+}
+
+fn object_key(path: &str) -> Option<ObjectKey> {
+    let (project, name) = path.split_once('/')?;
+    Some(ObjectKey::new(Name::new(project).ok()?, Name::new(name).ok()?))
+}
+
+/// The record of another layout's version.
+#[cfg(test)]
+pub(crate) fn sealed_schema(version: u32) -> Vec<Entry> {
+    let json =
+        serde_json::to_vec(&Schema { schema: version }).expect("a struct of one number is always JSON");
+    seal(SCHEMA_SUBJECT, &json)
+}
