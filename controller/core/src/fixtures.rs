@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
@@ -64,14 +64,6 @@ pub fn ended_attempts(outcomes: &[Outcome]) -> Vec<Attempt> {
     (1..).zip(outcomes).map(ended).collect()
 }
 
-pub fn ready() -> NodeStatus {
-    NodeStatus::Ready
-}
-
-pub fn down() -> NodeStatus {
-    NodeStatus::Down
-}
-
 pub fn node(name: &str) -> Node {
     Node {
         id: format!("id-{name}"),
@@ -107,8 +99,4 @@ pub fn sighting(
         at: at(1),
         created_at: at(0),
     }
-}
-
-pub fn secs(seconds: i64) -> SignedDuration {
-    SignedDuration::from_secs(seconds)
 }

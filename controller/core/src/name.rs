@@ -260,7 +260,7 @@ mod tests {
         let of = |number| AttemptKey { run: run.clone(), task: "t".parse().unwrap(), number }.service_name();
         assert!(of(1).len() <= SERVICE_NAME_CHARS_MAX && of(999_999).len() <= SERVICE_NAME_CHARS_MAX);
         assert_ne!(of(1), of(2));
-        let other = AttemptKey { run, task: "u".parse().unwrap(), number: 1 }.service_name();
+        let other = AttemptKey { run: run.clone(), task: "u".parse().unwrap(), number: 1 }.service_name();
         assert_ne!(of(1), other);
         let short = RunKey::of_request(&key("north", "rna"), "x");
         let name = AttemptKey { run: short, task: "load".parse().unwrap(), number: 2 }.service_name();

@@ -67,6 +67,7 @@ fn judge(in_force: &BTreeMap<String, AcceptedFile>, tree: &Tree, allow_prune: bo
             candidates.insert(path.clone(), candidate);
         }
     }
+    keep_refused(in_force, &mut candidates, tree);
     let held = hold(in_force, &mut candidates, tree, allow_prune);
     fall_back(in_force, &mut candidates, &mut faults);
     let mut judged = Judged { held, ..Judged::default() };
@@ -103,6 +104,22 @@ fn candidate(
 
 fn last_good(path: &str, file: &AcceptedFile) -> Candidate {
     Candidate { parsed: parse_file(path, file.text.as_bytes()), text: file.text.clone(), is_new: false }
+}
+
+/// A refused entry is not a deleted one: what it hides, itself or a folder's contents, stays in force.
+fn keep_refused(
+    in_force: &BTreeMap<String, AcceptedFile>,
+    candidates: &mut BTreeMap<String, Candidate>,
+    tree: &Tree,
+) {
+    let hides = |refused: &String, path: &String| {
+        path == refused || path.strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    for (path, file) in in_force {
+        if tree.refused.keys().any(|refused| refused.is_empty() || hides(refused, path)) {
+            candidates.entry(path.clone()).or_insert_with(|| last_good(path, file));
+        }
+    }
 }
 
 /// Keeps files that git no longer has, if dropping them would take away everything or more than half of the objects.

@@ -88,12 +88,13 @@ fn rejected(message: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{down, node, ready, sighting};
+    use crate::fixtures::{node, sighting};
 
     #[test]
     fn a_sighting_and_its_node_give_a_verdict() {
         let alive = Verdict::Alive;
         let ended = Verdict::Ended;
+        let (ready, down) = (NodeStatus::Ready, NodeStatus::Down);
         for (state, desired, node, exit, message, expected) in [
             (S::Pending, S::Running, None, None, "", alive(Phase::Pending)),
             (S::Preparing, S::Running, Some(ready), None, "", alive(Phase::Preparing)),
@@ -121,7 +122,7 @@ mod tests {
             (S::Remove, S::Remove, Some(ready), None, "", Verdict::Going),
             (S::Pending, S::Shutdown, None, None, "", ended(Outcome::Preempted)),
         ] {
-            let node = node.map(|status: fn() -> NodeStatus| node_with(status()));
+            let node = node.map(node_with);
             let mut seen = sighting(state, desired, exit, message);
             seen.node = node
                 .as_ref()

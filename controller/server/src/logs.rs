@@ -1,0 +1,241 @@
+//! Keeps each attempt's log: follows it while it runs, reads it to its end before its service is removed.
+//! Each attempt has its own stream and its own deadlines, so that a node that hangs holds up nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use etl_core::log::LogLine;
+use etl_core::name::AttemptKey;
+use etl_core::run::LogSummary;
+use etl_store::{LogError, LogStore, LogWriter};
+use etl_swarm::{LogQuery, Swarm, SwarmError};
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::observer::Chain;
+
+/// Silence that ends the reading of a finished log: Docker sends what it has without pauses, or hangs.
+const DRAIN_IDLE: Duration = Duration::from_secs(10);
+/// How long opening a stream may hold up the stopping of an attempt.
+const OPEN_BEFORE_STOP: Duration = Duration::from_secs(3);
+/// After a stream broke, before it is followed again.
+const FOLLOW_PAUSE: Duration = Duration::from_secs(2);
+/// Lines are written in batches of at most this many.
+const BATCH_LINES: usize = 512;
+
+/// Keeps logs.
+pub struct LogKeeper {
+    swarm: Swarm,
+    store: Arc<LogStore>,
+    following: Mutex<BTreeMap<AttemptKey, Follower>>,
+    stop: CancellationToken,
+}
+
+struct Follower {
+    stop: CancellationToken,
+    ended: tokio::sync::watch::Receiver<bool>,
+}
+
+/// Why a log could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Docker does not give it.
+    #[error("cannot read the log")]
+    Swarm(#[from] SwarmError),
+    /// The disk does not take it.
+    #[error("cannot write the log")]
+    Store(#[from] LogError),
+}
+
+impl LogKeeper {
+    /// A keeper; `stop` ends all streams.
+    pub fn new(swarm: Swarm, store: Arc<LogStore>, stop: CancellationToken) -> Self {
+        Self { swarm, store, following: Mutex::default(), stop }
+    }
+
+    /// Attempts whose stream is open.
+    pub fn following(&self) -> Vec<AttemptKey> {
+        self.followers().keys().cloned().collect()
+    }
+
+    /// Follows an attempt's log until it is drained, stopped, or the stream breaks.
+    pub fn follow(self: &Arc<Self>, attempt: &AttemptKey, service: &str) {
+        let stop = self.stop.child_token();
+        let (ended, receiver) = tokio::sync::watch::channel(false);
+        let follower = Follower { stop: stop.clone(), ended: receiver };
+        if let Some(old) = self.followers().insert(attempt.clone(), follower) {
+            old.stop.cancel();
+        }
+        let (keeper, attempt, service) = (self.clone(), attempt.clone(), service.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = keeper.follow_once(&attempt, &service, &stop).await {
+                tracing::warn!(%attempt, error = %Chain(&error), "the log is not followed for a while");
+            }
+            ended.send_replace(true);
+            if !stop.is_cancelled() {
+                tokio::time::sleep(FOLLOW_PAUSE).await;
+                keeper.forget(&attempt, &stop);
+            }
+        });
+    }
+
+    fn forget(&self, attempt: &AttemptKey, stop: &CancellationToken) {
+        if !stop.is_cancelled() {
+            self.followers().remove(attempt);
+        }
+    }
+
+    async fn follow_once(&self, attempt: &AttemptKey, service: &str, stop: &CancellationToken) -> Result<(), KeepError> {
+        let mut writer = self.store.writer(attempt)?;
+        let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
+        let stream = self.swarm.logs(service, &query);
+        let lines = tokio::select! {
+            lines = stream => lines?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let mut batches = lines.ready_chunks(BATCH_LINES);
+        loop {
+            let batch = tokio::select! {
+                batch = batches.next() => batch,
+                () = stop.cancelled() => return Ok(()),
+            };
+            let Some(batch) = batch else { return Ok(()) };
+            keep(&mut writer, batch)?;
+        }
+    }
+
+    /// Reads what is left of a finished log. What cannot be read is said in the log itself.
+    pub async fn drain(&self, attempt: &AttemptKey, service: &str, reachable: bool) -> Result<LogSummary, KeepError> {
+        self.stop_following(attempt).await;
+        let mut writer = self.store.writer(attempt)?;
+        let missing = if reachable {
+            let query = LogQuery { follow: false, since: writer.resume_at(), idle: Some(DRAIN_IDLE) };
+            self.read_to_end(&mut writer, service, &query).await?
+        } else {
+            Some("the node could not be asked: the end of the log is missing".to_owned())
+        };
+        finish(writer, missing).await
+    }
+
+    /// The reason in words if the end was not reached; only the disk's failure is an error.
+    async fn read_to_end(
+        &self,
+        writer: &mut LogWriter,
+        service: &str,
+        query: &LogQuery,
+    ) -> Result<Option<String>, KeepError> {
+        let lines = match self.swarm.logs(service, query).await {
+            Ok(lines) => lines,
+            Err(error) if is_lasting(&error) => return Ok(Some(format!("Docker does not give the log: {}", Chain(&error)))),
+            Err(error) => return Err(error.into()),
+        };
+        let mut batches = lines.ready_chunks(BATCH_LINES);
+        while let Some(batch) = batches.next().await {
+            if let Err(error) = keep(writer, batch) {
+                return match error {
+                    KeepError::Swarm(error) => Ok(Some(format!("the log broke off: {}", Chain(&error)))),
+                    KeepError::Store(error) => Err(error.into()),
+                };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stops an attempt with an open stream, so that what it prints on its way out is kept.
+    /// `remove` removes the service; `gone` tells when its container is.
+    pub async fn stop(
+        &self,
+        attempt: &AttemptKey,
+        service: &str,
+        remove: impl Future<Output = Result<(), SwarmError>>,
+        gone: impl Future<Output = ()>,
+    ) -> Result<LogSummary, KeepError> {
+        self.stop_following(attempt).await;
+        let mut writer = self.store.writer(attempt)?;
+        let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
+        let opened = tokio::time::timeout(OPEN_BEFORE_STOP, self.swarm.logs(service, &query)).await;
+        remove.await?;
+        let missing = match opened {
+            Ok(Ok(lines)) => read_until(&mut writer, lines, gone).await?,
+            Ok(Err(SwarmError::Api { status: 404, .. })) => None,
+            Ok(Err(error)) => Some(format!("what it printed while it was stopped is missing: {}", Chain(&error))),
+            Err(_) => Some("what it printed while it was stopped is missing: no log stream opened in time".to_owned()),
+        };
+        finish(writer, missing).await
+    }
+
+    /// The log of an attempt that never had a service, or is unreachable: what was kept so far is all there is.
+    pub async fn close(&self, attempt: &AttemptKey, missing: Option<&str>) -> Result<LogSummary, KeepError> {
+        self.stop_following(attempt).await;
+        finish(self.store.writer(attempt)?, missing.map(str::to_owned)).await
+    }
+
+    /// Deletes the logs of a forgotten run.
+    pub fn remove_run(&self, run: &etl_core::name::RunKey) {
+        if let Err(error) = self.store.remove_run(run) {
+            tracing::warn!(%run, error = %Chain(&error), "cannot delete the logs of a forgotten run");
+        }
+    }
+
+    async fn stop_following(&self, attempt: &AttemptKey) {
+        let follower = self.followers().remove(attempt);
+        if let Some(mut follower) = follower {
+            follower.stop.cancel();
+            // The file has one writer: wait until the stream has let go of it. Its task ends at once when told to.
+            let _ = follower.ended.wait_for(|ended| *ended).await;
+        }
+    }
+
+    fn followers(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptKey, Follower>> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A refusal that asking again will not change.
+fn is_lasting(error: &SwarmError) -> bool {
+    matches!(error, SwarmError::Api { status: 400..=499, .. })
+}
+
+async fn read_until(
+    writer: &mut LogWriter,
+    lines: etl_swarm::LogLines,
+    gone: impl Future<Output = ()>,
+) -> Result<Option<String>, KeepError> {
+    let mut batches = lines.ready_chunks(BATCH_LINES);
+    tokio::pin!(gone);
+    loop {
+        let batch = tokio::select! {
+            batch = batches.next() => batch,
+            () = &mut gone => None,
+        };
+        let Some(batch) = batch else { return Ok(None) };
+        match keep(writer, batch) {
+            Ok(()) => {}
+            // The service is gone, so its stream breaks: that is its end.
+            Err(KeepError::Swarm(_)) => return Ok(None),
+            Err(KeepError::Store(error)) => return Err(error.into()),
+        }
+    }
+}
+
+fn keep(writer: &mut LogWriter, batch: Vec<Result<LogLine, SwarmError>>) -> Result<(), KeepError> {
+    let mut lines = Vec::with_capacity(batch.len());
+    let mut broken = None;
+    for item in batch {
+        match item {
+            Ok(line) => lines.push(line),
+            Err(error) => broken = Some(error),
+        }
+    }
+    writer.append(&lines)?;
+    broken.map_or(Ok(()), |error| Err(error.into()))
+}
+
+async fn finish(writer: LogWriter, missing: Option<String>) -> Result<LogSummary, KeepError> {
+    let at = clock::now();
+    let finish = move || writer.finish(at, missing.as_deref());
+    let summary = tokio::task::spawn_blocking(finish).await.expect("finishing a log does not panic");
+    Ok(summary?)
+}

@@ -1,0 +1,198 @@
+//! Watches the Swarm: one label-filtered list of Swarm tasks and one of nodes, as often as they are worth. Events only hint.
+//! The loop never waits for the Swarm: it takes the newest list there is.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use etl_core::observed::{Node, Sighting, SwarmHealth};
+use etl_swarm::{Hint, Swarm, SwarmError};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+
+/// Swarm writes task states in batches of about this long: a shorter period sees nothing new.
+const PERIOD_MIN: Duration = Duration::from_millis(100);
+/// While an attempt lives, nothing goes unseen for longer.
+const PERIOD_MAX: Duration = Duration::from_secs(2);
+/// A list may take this share of the time at most: 1/50.
+const PERIOD_PER_LIST: u32 = 50;
+/// Nodes are listed this often while an attempt lives; node events come sooner.
+const NODES_PERIOD: Duration = Duration::from_secs(5);
+/// Between tries while the Swarm does not answer.
+const DOWN_PERIOD: Duration = Duration::from_secs(1);
+/// Before listening again after the event stream broke.
+const EVENTS_PAUSE: Duration = Duration::from_secs(2);
+
+/// What was seen last.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Whether the Swarm answers.
+    pub swarm: SwarmHealth,
+    /// When the newest complete list was asked for.
+    pub listed_at: Option<Timestamp>,
+    /// That list.
+    pub sightings: Vec<Sighting>,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+}
+
+/// Keeps the snapshot fresh.
+pub struct Observer {
+    swarm: Swarm,
+    idle_period: Duration,
+    snapshot: Mutex<Arc<Snapshot>>,
+    busy: AtomicBool,
+    look: Notify,
+    nodes_stale: AtomicBool,
+}
+
+impl Observer {
+    /// Nothing is asked before [`Self::run`].
+    pub fn new(swarm: Swarm, idle_period: Duration) -> Self {
+        Self {
+            swarm,
+            idle_period,
+            snapshot: Mutex::default(),
+            busy: AtomicBool::new(true),
+            look: Notify::new(),
+            nodes_stale: AtomicBool::new(true),
+        }
+    }
+
+    /// What was seen last.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether attempts live: then lists are worth more. A change from idle to busy looks at once.
+    pub fn set_busy(&self, busy: bool) {
+        if !self.busy.swap(busy, Ordering::Relaxed) && busy {
+            self.look.notify_one();
+        }
+    }
+
+    /// Lists until stopped; `wake` is told of each list.
+    pub async fn run(&self, wake: &Notify, stop: &CancellationToken) {
+        let mut nodes_at: Option<std::time::Instant> = None;
+        while !stop.is_cancelled() {
+            let started = clock::instant();
+            let healthy = self.list(&mut nodes_at).await;
+            wake.notify_one();
+            self.pause(started.elapsed(), healthy, stop).await;
+        }
+    }
+
+    async fn list(&self, nodes_at: &mut Option<std::time::Instant>) -> bool {
+        let asked_at = clock::now();
+        if self.nodes_stale.swap(false, Ordering::Relaxed) || nodes_at.is_none_or(|at| at.elapsed() >= NODES_PERIOD) {
+            match self.swarm.nodes().await {
+                Ok(nodes) => {
+                    *nodes_at = Some(clock::instant());
+                    self.alter(|snapshot| snapshot.nodes = nodes);
+                }
+                Err(error) => return self.failed(&error),
+            }
+        }
+        match self.swarm.tasks().await {
+            Ok(sightings) => {
+                self.alter(|snapshot| {
+                    snapshot.swarm = SwarmHealth::Up;
+                    snapshot.listed_at = Some(asked_at);
+                    snapshot.sightings = sightings;
+                });
+                true
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&self, error: &SwarmError) -> bool {
+        self.nodes_stale.store(true, Ordering::Relaxed);
+        let now = clock::now();
+        self.alter(|snapshot| {
+            let since = match &snapshot.swarm {
+                SwarmHealth::Down { since, .. } | SwarmHealth::NoQuorum { since } => *since,
+                SwarmHealth::Up | SwarmHealth::Unknown => {
+                    tracing::warn!(error = %Chain(error), "the Swarm does not answer");
+                    now
+                }
+            };
+            snapshot.swarm = match error {
+                SwarmError::NoQuorum { .. } => SwarmHealth::NoQuorum { since },
+                other => SwarmHealth::Down { since, message: Chain(other).to_string() },
+            };
+        });
+        false
+    }
+
+    fn alter(&self, alter: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_up = snapshot.swarm == SwarmHealth::Up;
+        alter(Arc::make_mut(&mut snapshot));
+        if !was_up && snapshot.swarm == SwarmHealth::Up {
+            tracing::info!("the Swarm answers");
+        }
+    }
+
+    async fn pause(&self, list_took: Duration, healthy: bool, stop: &CancellationToken) {
+        let busy = self.busy.load(Ordering::Relaxed);
+        let least = (list_took * PERIOD_PER_LIST).clamp(PERIOD_MIN, PERIOD_MAX);
+        let period = if !healthy { DOWN_PERIOD } else { least };
+        let stopped = || stop.cancelled();
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = stopped() => return,
+        }
+        if healthy && !busy && !self.busy.load(Ordering::Relaxed) {
+            tokio::select! {
+                () = tokio::time::sleep(self.idle_period.saturating_sub(period)) => {}
+                () = self.look.notified() => {}
+                () = stopped() => {}
+            }
+        }
+    }
+
+    /// Listens to hints until stopped. A stream that breaks loses nothing: lists are the truth.
+    pub async fn listen(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = self.follow_events() => {}
+                () = stop.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVENTS_PAUSE) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn follow_events(&self) {
+        let Ok(mut hints) = self.swarm.events().await else { return };
+        while let Some(hint) = hints.next().await {
+            match hint {
+                Hint::Tasks => {}
+                Hint::Nodes => self.nodes_stale.store(true, Ordering::Relaxed),
+            }
+            self.look.notify_one();
+        }
+    }
+}
+
+/// An error with all its causes, once.
+pub struct Chain<'a>(pub &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

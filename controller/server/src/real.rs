@@ -1,0 +1,123 @@
+//! The real world: a Swarm, a store on the disk, the wall clock.
+
+use std::sync::Arc;
+
+use etl_core::action::Action;
+use etl_core::change::Change;
+use etl_core::desired::{Desired, Policy};
+use etl_core::observed::Observed;
+use etl_core::reason::Reason;
+use etl_core::recorded::Recorded;
+use etl_core::view::{Done, ErrorView};
+use etl_store::Store;
+use jiff::Timestamp;
+
+use crate::actor::Actor;
+use crate::clock;
+use crate::logs::LogKeeper;
+use crate::metrics::Metrics;
+use crate::observer::Observer;
+use crate::state::State;
+use crate::world::{CommitError, World};
+
+/// The real world.
+pub struct Real {
+    /// Shared with the API.
+    pub state: Arc<State>,
+    /// What survives a restart.
+    pub store: Arc<dyn Store>,
+    /// Eyes.
+    pub observer: Arc<Observer>,
+    /// Hands.
+    pub actor: Arc<Actor>,
+    /// Logs of attempts.
+    pub logs: Arc<LogKeeper>,
+    /// Counters of what changes.
+    pub metrics: Arc<Metrics>,
+    /// What the operator set.
+    pub policy: Arc<Policy>,
+}
+
+impl World for Real {
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    async fn observe(&self) -> Observed {
+        // In this order: an action whose report is not in the inbox yet still counts as under way.
+        let in_flight = self.actor.in_flight();
+        let (requests, reports, readings) = self.state.take_inbox();
+        let snapshot = self.observer.snapshot();
+        Observed {
+            swarm: snapshot.swarm.clone(),
+            listed_at: snapshot.listed_at,
+            sightings: snapshot.sightings.clone(),
+            nodes: snapshot.nodes.clone(),
+            reports,
+            requests,
+            readings,
+            in_flight,
+            following: self.logs.following().into_iter().collect(),
+        }
+    }
+
+    fn read<T>(&self, decide: impl FnOnce(&Desired, &Recorded) -> T) -> T {
+        let desired = self.state.desired();
+        decide(&desired, &self.state.recorded())
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), CommitError> {
+        let staged = Arc::new(self.state.recorded().stage(&changes));
+        if staged.durable {
+            let (store, batch) = (self.store.clone(), staged.clone());
+            let written = tokio::task::spawn_blocking(move || store.commit(&batch)).await;
+            written.expect("a commit does not panic").map_err(|error| CommitError { source: Box::new(error) })?;
+        }
+        self.metrics.changed(&changes, &self.state.recorded(), clock::now());
+        let staged = Arc::unwrap_or_clone(staged);
+        let specs_changed = !staged.files.is_empty();
+        self.state.alter_recorded(|recorded| recorded.install(staged));
+        if specs_changed {
+            self.rebuild();
+        }
+        for change in &changes {
+            if let Change::RunForgotten { run } = change {
+                self.logs.remove_run(run);
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self, reasons: Vec<Reason>, answers: Vec<(String, Result<Done, ErrorView>)>) {
+        for (request, answer) in &answers {
+            self.state.answer(request, answer);
+        }
+        let snapshot = self.observer.snapshot();
+        let busy = self.state.recorded().open_runs().next().is_some();
+        self.observer.set_busy(busy);
+        self.state.alter_seen(|seen| {
+            seen.swarm = snapshot.swarm.clone();
+            seen.listed_at = snapshot.listed_at;
+            seen.nodes.clone_from(&snapshot.nodes);
+            seen.reasons = reasons;
+            seen.passed_at = Some(clock::now());
+        });
+    }
+
+    async fn act(&self, actions: Vec<Action>) {
+        self.actor.start(actions);
+    }
+}
+
+impl Real {
+    /// Puts the accepted specs in force, and wakes the loop to look at them.
+    pub fn rebuild(&self) {
+        let mut desired = {
+            let recorded = self.state.recorded();
+            Desired::build(&recorded.files, &self.state.desired())
+        };
+        desired.policy = self.policy.clone();
+        self.state.set_desired(desired);
+        self.state.wake.notify_one();
+    }
+}
