@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use drafts::{IMAGE, attempt, draft, file};
 use etl_core::log::Stream as Output;
-use etl_core::observed::{Answer, NodeAvailability, Refused, Sighting, SwarmTaskState as State};
+use etl_core::observed::{Answer, NodeAvailability, NodeStatus, Refused, Sighting, SwarmTaskState as State};
 use etl_core::service::ServiceDraft;
 use etl_lab::{Lab, LabOptions};
 use etl_swarm::{Hint, LogQuery, Swarm, SwarmConfig};
@@ -17,6 +17,8 @@ use futures_util::StreamExt;
 
 /// Longest wait for anything on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long the answer of something frozen is waited for.
+const SOON: Duration = Duration::from_secs(3);
 /// Between two looks: Swarm writes states about as often.
 const PERIOD: Duration = Duration::from_millis(100);
 
@@ -29,8 +31,7 @@ struct Stage {
 async fn the_door_on_a_real_swarm() {
     // A fixed name: what a killed test leaves, the next one removes.
     let lab = Lab::up(LabOptions::new("swarm-door").nodes(3).registry()).unwrap();
-    let swarm =
-        Swarm::new(SwarmConfig { hosts: vec![lab.docker_host(0)], ..SwarmConfig::default() }).unwrap();
+    let swarm = Swarm::new(config(&lab)).unwrap();
     let stage = Stage { lab, swarm };
     tells_which_swarm_it_is(&stage).await;
     runs_once_and_tells_all(&stage).await;
@@ -41,6 +42,8 @@ async fn the_door_on_a_real_swarm() {
     shows_swarms_own_reason(&stage).await;
     sees_a_drained_node(&stage).await;
     stops_what_it_removes(&stage).await;
+    a_node_that_hangs_holds_up_nobody(&stage).await;
+    a_manager_that_hangs_is_told_and_found_again(&stage).await;
     stage.lab.down().unwrap();
 }
 
@@ -151,11 +154,12 @@ async fn pulls_with_a_password_and_pins(stage: &Stage) {
         draft.placement.constraints = vec![format!("node.hostname == {}", stage.lab.node_name(2))];
         draft
     };
-    let Answer::Created { digest: None, .. } = stage.swarm.create(&on_worker("anon")).await else {
+    let Answer::Created { digest: None, service } = stage.swarm.create(&on_worker("anon")).await else {
         panic!("without a password nothing is pinned")
     };
     let seen = seen_in(stage, "anon", State::Rejected).await;
     assert!(seen.exit_code.is_none() && seen.message.contains("No such image"), "{seen:?}");
+    assert_eq!(log(stage, &service).await, [], "the log of what never ran is empty, and ends");
     let registry_config = Some(stage.lab.docker_config().join("config.json"));
     let config =
         SwarmConfig { hosts: vec![stage.lab.docker_host(0)], registry_config, ..SwarmConfig::default() };
@@ -220,6 +224,48 @@ async fn stops_what_it_removes(stage: &Stage) {
     stage.swarm.remove(&attempt("stopped"), Some(&id)).await.unwrap();
     assert_eq!(next().await, b"bye", "what is printed after SIGTERM arrives on an open stream");
     until("its container is gone", || containers(stage, "stopped") == 0).await;
+}
+
+async fn a_node_that_hangs_holds_up_nobody(stage: &Stage) {
+    let mut draft = draft("hung", "trap 'exit 143' TERM; echo hi; sleep 600 & wait");
+    draft.placement.constraints = vec![format!("node.hostname == {}", stage.lab.node_name(2))];
+    let id = created(stage, &draft).await;
+    seen_in(stage, "hung", State::Running).await;
+    stage.lab.freeze(2).unwrap();
+    let query = LogQuery { idle: Some(SOON), ..LogQuery::default() };
+    let impatient = Swarm::new(SwarmConfig { call_timeout: SOON, ..config(&stage.lab) }).unwrap();
+    let error = match impatient.logs(&id, &query).await {
+        Ok(lines) => lines.filter_map(async |line| line.err()).boxed().next().await.unwrap(),
+        Err(error) => error,
+    };
+    assert_eq!(error.reason(), "Timeout");
+    let lost = |seen: &Sighting| seen.desired == State::Shutdown && seen.state == State::Running;
+    sighting(stage, "hung", lost).await;
+    let nodes = stage.swarm.nodes().await.unwrap();
+    let hung = nodes.iter().find(|node| node.name == stage.lab.node_name(2)).unwrap();
+    assert_eq!((hung.status, hung.message.as_str()), (NodeStatus::Down, "heartbeat failure"));
+    stage.lab.thaw(2).unwrap();
+    seen_in(stage, "hung", State::Shutdown).await;
+    stage.swarm.remove(&attempt("hung"), Some(&id)).await.unwrap();
+}
+
+async fn a_manager_that_hangs_is_told_and_found_again(stage: &Stage) {
+    let impatient = Swarm::new(SwarmConfig { call_timeout: SOON, ..config(&stage.lab) }).unwrap();
+    impatient.tasks().await.unwrap();
+    stage.lab.freeze(0).unwrap();
+    let (list, made) = (impatient.tasks().await, impatient.create(&draft("unheard", "true")).await);
+    stage.lab.thaw(0).unwrap();
+    assert_eq!(list.unwrap_err().reason(), "Timeout");
+    assert!(matches!(made, Answer::CreateFailed { .. }), "{made:?}");
+    let found =
+        answered(stage, &draft("unheard", "true"), |answer| matches!(answer, Answer::Created { .. })).await;
+    let Answer::Created { service, .. } = found else { unreachable!("that is what was waited for") };
+    impatient.tasks().await.unwrap();
+    stage.swarm.remove(&attempt("unheard"), Some(&service)).await.unwrap();
+}
+
+fn config(lab: &Lab) -> SwarmConfig {
+    SwarmConfig { hosts: vec![lab.docker_host(0)], ..SwarmConfig::default() }
 }
 
 async fn created(stage: &Stage, draft: &ServiceDraft) -> String {
