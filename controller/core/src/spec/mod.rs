@@ -1,22 +1,35 @@
-//! What people write: ETLs and Schedules, checked. YAML text becomes these types in `yaml.rs` and nowhere else.
+//! What people write: ETLs and Schedules, checked. YAML text becomes these types through [`parse_file`] and nowhere else.
+//!
+//! Text → `tree` (spans, budgets) → `decode` with the key `tables` → `etl`, `task`, `schedule` → [`Etl`] and [`Schedule`],
+//! every fault gathered on the way; then [`check_together`] over all files.
 
+mod command;
+mod decode;
+mod deploy;
+mod etl;
 mod fault;
+mod file;
+mod graph;
+mod image;
+mod keys;
+mod lines;
 mod model;
+mod mounts;
+mod nearest;
+mod node;
+mod params;
+mod schedule;
+mod schema;
+mod tables;
+mod task;
+mod task_tables;
+mod together;
+mod tree;
 
-pub use fault::Fault;
+pub use fault::{CODES, Fault, Span};
+pub use file::{FILE_BYTES_MAX, Located, Object, ObjectKind, ParsedFile, parse_file};
 pub use model::*;
-
-mod parsed;
-pub use parsed::*;
-
-/// Being written by the spec part; replaced by it.
-pub fn parse_file(path: &str, _bytes: &[u8]) -> ParsedFile { ParsedFile { path: path.to_owned(), ..ParsedFile::default() } }
-/// Being written by the spec part; replaced by it.
-pub fn check_together(_files: &[ParsedFile]) -> Vec<Fault> { Vec::new() }
-/// Being written by the spec part; replaced by it.
-pub fn check_param_values(_etl: &Etl, given: &std::collections::BTreeMap<String, ParamValue>) -> Result<std::collections::BTreeMap<String, ParamValue>, ParamFault> { Ok(given.clone()) }
-/// Being written by the spec part; replaced by it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ParamFault { /// In words.
- pub message: String }
+pub use params::{ParamFault, check_param_values, parse_param};
+pub use schema::{all_schema, etl_schema, schedule_schema};
+pub use together::check_together;
+pub use tree::{DEPTH_MAX, FAULTS_MAX, NODES_MAX};

@@ -1,0 +1,209 @@
+//! The keys of ETLs and Schedules: the envelope, `metadata`, `spec`, parameters and clocks. Tasks have a table of their own.
+//! Data only.
+
+use super::keys::{Key, Shape, Table, foreign, not_yet, optional, required, words};
+use super::model::{ConcurrencyPolicy, ParamKind};
+use super::task_tables::TASK;
+use crate::cron::Dst;
+
+/// The only version.
+pub(super) const API_VERSION: &str = "etl.swarm/v1alpha1";
+/// Most runs of an ETL at once.
+pub(super) const ACTIVE_RUNS_MAX: i64 = 1_000;
+
+pub(super) const PARAM_KINDS: [(&str, ParamKind); 3] =
+    [("string", ParamKind::String), ("integer", ParamKind::Integer), ("boolean", ParamKind::Boolean)];
+pub(super) const CONCURRENCY_POLICIES: [(&str, ConcurrencyPolicy); 4] = [
+    ("Allow", ConcurrencyPolicy::Allow),
+    ("Forbid", ConcurrencyPolicy::Forbid),
+    ("Replace", ConcurrencyPolicy::Replace),
+    ("Queue", ConcurrencyPolicy::Queue),
+];
+pub(super) const DST_RULES: [(&str, Dst); 2] = [("once", Dst::Once), ("wallClock", Dst::WallClock)];
+
+/// Kinds that are designed and not built.
+pub(super) const KINDS_NOT_YET: [&str; 6] = ["Template", "Project", "Pool", "Queue", "Notifier", "Alert"];
+/// Kinds that the system makes itself.
+pub(super) const KINDS_OF_THE_SYSTEM: [&str; 6] = ["Run", "Task", "Tick", "Backfill", "Cursor", "Event"];
+
+const METADATA_KEY: Key = required("metadata", Shape::Keys(&METADATA), "Name, project and labels.");
+const API_VERSION_KEY: Key =
+    required("apiVersion", Shape::Only(API_VERSION), "The version of these specs: `etl.swarm/v1alpha1`.");
+
+pub(super) static ETL: Table = Table {
+    name: "an ETL",
+    doc: "Tasks, their order, and when their runs start.",
+    keys: &[
+        API_VERSION_KEY,
+        required("kind", Shape::Only("ETL"), "What this object is."),
+        METADATA_KEY,
+        required("spec", Shape::Keys(&ETL_SPEC), "What runs."),
+    ],
+    refused: &[foreign("status", "status is reported by the controller, never written")],
+    also: None,
+};
+
+pub(super) static SCHEDULE: Table = Table {
+    name: "a Schedule",
+    doc: "When runs of an ETL start by themselves.",
+    keys: &[
+        API_VERSION_KEY,
+        required("kind", Shape::Only("Schedule"), "What this object is."),
+        METADATA_KEY,
+        required("spec", Shape::Keys(&SCHEDULE_SPEC), "When runs start."),
+    ],
+    refused: &[foreign("status", "status is reported by the controller, never written")],
+    also: None,
+};
+
+pub(super) static METADATA: Table = Table {
+    name: "`metadata`",
+    doc: "What the object is called.",
+    keys: &[
+        required(
+            "name",
+            Shape::Name,
+            "The object's name: lower-case letters, digits and inner `-`, at most 40.",
+        ),
+        optional(
+            "project",
+            Shape::Name,
+            "The project; must agree with the folder `projects/<name>/` of the file.",
+        ),
+        optional("labels", Shape::Map(&Shape::Text), "Labels of your own, shown and used to select."),
+    ],
+    refused: &[
+        foreign("namespace", "the word is `project` here"),
+        foreign("annotations", "use `labels`, or `description` in `spec`"),
+        foreign("generateName", "write `name`: nothing is named at random"),
+    ],
+    also: None,
+};
+
+pub(super) static ETL_SPEC: Table = Table {
+    name: "the spec of an ETL",
+    doc: "What runs, and how its runs may overlap.",
+    keys: &[
+        optional("description", Shape::Text, "What the ETL is for; shown."),
+        optional("owner", Shape::Text, "Who answers for it; shown."),
+        optional("runbookUrl", Shape::Text, "Where to read what to do when it fails; shown."),
+        optional("params", Shape::Parameters(&Shape::Keys(&PARAM)), "Typed parameters of a run, by name."),
+        optional("schedule", Shape::Keys(&INLINE_SCHEDULE), "A Schedule named like the ETL."),
+        optional("timeout", Shape::Duration, "Time limit of a whole run."),
+        optional(
+            "maxActiveRuns",
+            Shape::Integer { min: 1, max: ACTIVE_RUNS_MAX },
+            "Most runs of this ETL at once; 1 unless written.",
+        ),
+        required("tasks", Shape::Names(&Shape::Keys(&TASK)), "The tasks by name; at least one."),
+    ],
+    refused: &[
+        not_yet("expect", ""),
+        not_yet("queue", ""),
+        not_yet("pool", ""),
+        not_yet("priority", ""),
+        not_yet("notify", ""),
+        not_yet("cursor", ""),
+        not_yet("version", ""),
+        not_yet("history", ""),
+        not_yet("retention", ""),
+        not_yet("defaults", "set it in each task; `x-` keys and anchors save repeating"),
+        foreign("services", "the tasks of an ETL are under `tasks`"),
+        foreign("steps", "the tasks of an ETL are under `tasks`, a mapping of names to tasks"),
+        foreign("jobs", "the tasks of an ETL are under `tasks`"),
+        foreign("cron", "write it under `schedule`"),
+        foreign("every", "write it under `schedule`"),
+        foreign("timezone", "write it under `schedule`"),
+        foreign("suspend", "write it under `schedule`"),
+        foreign("concurrencyPolicy", "write it under `schedule`"),
+        foreign("startingDeadline", "write it under `schedule`"),
+        foreign("retries", "retries belong to a task"),
+        foreign("image", "an image belongs to a task"),
+    ],
+    also: None,
+};
+
+pub(super) static PARAM: Table = Table {
+    name: "a parameter",
+    doc: "A parameter's type and default.",
+    keys: &[
+        required("type", Shape::Word(|| words(&PARAM_KINDS)), "The type that values must have."),
+        optional(
+            "default",
+            Shape::Scalar,
+            "The value when a run names none; without it the parameter is required.",
+        ),
+        optional("description", Shape::Text, "What it does; shown."),
+    ],
+    refused: &[
+        not_yet("enum", ""),
+        not_yet("minimum", ""),
+        not_yet("maximum", ""),
+        not_yet("pattern", ""),
+        foreign("required", "a parameter without a `default` is required"),
+        foreign("value", "write `default`"),
+    ],
+    also: None,
+};
+
+/// What inline schedules and Schedules share.
+static CLOCK: Table = Table {
+    name: "a schedule",
+    doc: "When runs start by themselves: `cron` or `every`.",
+    keys: &[
+        optional(
+            "cron",
+            Shape::Either(&[Shape::Text, Shape::FilledList(&Shape::Text)]),
+            "Cron expression, or a list of them; a tick is due when any of them is.",
+        ),
+        optional("timezone", Shape::Text, "IANA time zone in which `cron` is read; UTC unless written."),
+        optional("every", Shape::Duration, "A run every so often, at least a second; instead of `cron`."),
+        optional("suspend", Shape::Boolean, "While true, ticks pass without runs."),
+        optional(
+            "concurrencyPolicy",
+            Shape::Word(|| words(&CONCURRENCY_POLICIES)),
+            "What a tick does while the ETL has all the runs it may have: wait (Queue), pass (Forbid), cancel them (Replace), or start all the same (Allow).",
+        ),
+        optional("startingDeadline", Shape::Duration, "A tick older than this is missed, not started."),
+        optional(
+            "dst",
+            Shape::Word(|| words(&DST_RULES)),
+            "At a change of the clock: fixed times run `once` a day, or all follow the `wallClock`.",
+        ),
+        optional("params", Shape::Parameters(&Shape::Scalar), "Values of parameters for the runs it starts."),
+        optional("description", Shape::Text, "What the schedule is for; shown."),
+    ],
+    refused: &[
+        not_yet("window", "runs have no windows yet: remove it"),
+        not_yet("catchup", "missed ticks run at restart, at most the newest 100: remove it"),
+        not_yet("catchupLimit", "missed ticks run at restart, at most the newest 100: remove it"),
+        not_yet("startAt", ""),
+        not_yet("endAt", ""),
+        not_yet("jitter", ""),
+        not_yet("on", ""),
+        not_yet("webhook", ""),
+        not_yet("history", ""),
+        not_yet("suspendAfterFailures", ""),
+        foreign("schedule", "write `cron` or `every`"),
+        foreign("timeZone", "write `timezone`"),
+        foreign("startingDeadlineSeconds", "write `startingDeadline` with a unit, such as `90s`"),
+        foreign("interval", "write `every`"),
+    ],
+    also: None,
+};
+
+pub(super) static INLINE_SCHEDULE: Table = Table {
+    name: "a schedule",
+    doc: "When runs start by themselves: `cron` or `every`.",
+    keys: &[],
+    refused: &[foreign("etl", "a schedule inside of an ETL is that ETL's own; write a Schedule for another")],
+    also: Some(&CLOCK),
+};
+
+pub(super) static SCHEDULE_SPEC: Table = Table {
+    name: "the spec of a Schedule",
+    doc: "Which ETL runs, and when: `cron` or `every`.",
+    keys: &[required("etl", Shape::Name, "The ETL that runs, in the same project.")],
+    refused: &[],
+    also: Some(&CLOCK),
+};

@@ -1,0 +1,139 @@
+//! Rows about keys: unknown, foreign, not built yet, planned; and templates.
+
+use super::{Row, schedule, spec, task};
+
+pub fn key_rows() -> Vec<Row> {
+    vec![
+        ("an unknown key near a known one", task("memmory: 4G"), vec!["8:7 E012 unknown field `memmory`"]),
+        ("an unknown key near none", task("banana: 4G"), vec!["8:7 E012 unknown field `banana`"]),
+        ("a key of ours in snake case", task("depends_On: [x]"), vec!["8:7 E012 unknown field `depends_On`"]),
+        (
+            "a key of compose in camel case",
+            task("workingDir: /x"),
+            vec!["8:7 E012 unknown field `workingDir`"],
+        ),
+        (
+            "a key that is not built yet",
+            task("pool: warehouse"),
+            vec!["8:7 E020 `pool` is not supported yet"],
+        ),
+        (
+            "a template key that is not built yet",
+            task("fromService: {name: x}"),
+            vec!["8:7 E020 `fromService` is not supported yet"],
+        ),
+        (
+            "a key that is planned",
+            task("forEach: [1, 2]"),
+            vec!["8:7 E022 `forEach` is planned for a later version"],
+        ),
+        (
+            "a planned key of the ETL",
+            spec("calendar: x"),
+            vec!["6:3 E022 `calendar` is planned for a later version"],
+        ),
+        (
+            "windows, which are not built yet",
+            schedule("every: 1m\nwindow: none\ncatchup: all"),
+            vec!["7:3 E020 `window` is not supported yet", "8:3 E020 `catchup` is not supported yet"],
+        ),
+        (
+            "expectations, which are not built yet",
+            spec("expect: {freshness: 30h}"),
+            vec!["6:3 E020 `expect` is not supported yet"],
+        ),
+        (
+            "a version, which is not built yet",
+            spec("version: 2"),
+            vec!["6:3 E020 `version` is not supported yet"],
+        ),
+        ("ports", task("ports: ['80:80']"), vec!["8:7 E021 `ports` is a key that a task cannot have"]),
+        ("a build", task("build: ."), vec!["8:7 E021 `build` is a key that a task cannot have"]),
+        (
+            "a restart policy",
+            task("restart: always"),
+            vec!["8:7 E021 `restart` is a key that a task cannot have"],
+        ),
+        (
+            "a health check",
+            task("healthcheck: {test: x}"),
+            vec!["8:7 E021 `healthcheck` is a key that a task cannot have"],
+        ),
+        (
+            "depends_on of compose",
+            task("depends_on: [x]"),
+            vec!["8:7 E021 `depends_on` is a key that a task cannot have"],
+        ),
+        (
+            "a container name",
+            task("container_name: x"),
+            vec!["8:7 E021 `container_name` is a key that a task cannot have"],
+        ),
+        (
+            "network_mode",
+            task("network_mode: host"),
+            vec!["8:7 E021 `network_mode` is a key that a task cannot have"],
+        ),
+        (
+            "privileged",
+            task("privileged: true"),
+            vec!["8:7 E021 `privileged` is a key that a task cannot have"],
+        ),
+        (
+            "logging",
+            task("logging: {driver: none}"),
+            vec!["8:7 E021 `logging` is a key that a task cannot have"],
+        ),
+        (
+            "labels of the service",
+            task("labels: {traefik.enable: 'true'}"),
+            vec!["8:7 E021 `labels` is a key that a task cannot have"],
+        ),
+        (
+            "replicas",
+            task("deploy: {mode: global, replicas: 3, restart_policy: {condition: any}}"),
+            vec![
+                "8:16 E021 `mode` is a key that `deploy` cannot have",
+                "8:30 E021 `replicas` is a key that `deploy` cannot have",
+                "8:43 E021 `restart_policy` is a key that `deploy` cannot have",
+            ],
+        ),
+        (
+            "an update_config",
+            task("deploy: {update_config: {}, rollback_config: {}, endpoint_mode: dnsrr}"),
+            vec![
+                "8:16 E021 `update_config` is a key that `deploy` cannot have",
+                "8:35 E021 `rollback_config` is a key that `deploy` cannot have",
+                "8:56 E021 `endpoint_mode` is a key that `deploy` cannot have",
+            ],
+        ),
+        (
+            "a schedule in a task",
+            task("schedule: {cron: x}"),
+            vec!["8:7 E021 `schedule` is a key that a task cannot have"],
+        ),
+        (
+            "a cron outside of its schedule",
+            spec("cron: '@daily'"),
+            vec!["6:3 E021 `cron` is a key that the spec of an ETL cannot have"],
+        ),
+        (
+            "a template",
+            task("command: [a, '--from={{ window.start }}']"),
+            vec!["8:28 E023 templates (`{{ … }}`) are not supported yet"],
+        ),
+        (
+            "a template in a script",
+            task("script: |\n  echo ok\n  echo {{ run.id }}"),
+            vec!["10:14 E023 templates (`{{ … }}`) are not supported yet"],
+        ),
+        (
+            "a template in a key that never has one",
+            task("user: '{{ params.u }}'"),
+            vec![
+                "8:13 E066 `{{ params.u }}` is no user",
+                "8:14 E023 templates (`{{ … }}`) are not supported yet",
+            ],
+        ),
+    ]
+}
