@@ -17,8 +17,9 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::address::{Address, Route};
 use crate::failure::Failure;
 
-/// How long an answer may take when `--request-timeout` says nothing.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer may take when `--request-timeout` says nothing: longer than the server's own limit of 30 s, so
+/// that it can say what it waited for.
+const TIMEOUT: Duration = Duration::from_secs(35);
 /// Biggest answer that is read whole: far beyond any list, and a runaway server cannot fill the memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Longest line of a stream: Docker cuts log lines at 16 KiB, the rest is JSON's escaping with room to spare.

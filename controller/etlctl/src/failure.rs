@@ -74,7 +74,7 @@ impl Failure {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::TimedOut { .. } => true,
-            Self::Refused { status, .. } => *status == 503,
+            Self::Refused { status, .. } => matches!(status, 503 | 504),
             Self::Usage { .. } | Self::Failed { .. } | Self::Input { .. } | Self::Output(_) => false,
             Self::Denied { .. } | Self::Answer { .. } => false,
         }

@@ -6,6 +6,8 @@ mod run;
 mod schedule;
 mod source;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use etl_core::view::{Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, TaskView};
 use jiff::{Timestamp, tz::TimeZone};

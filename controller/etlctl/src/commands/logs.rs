@@ -43,7 +43,7 @@ pub struct Logs {
     /// Every attempt
     #[arg(long)]
     all_attempts: bool,
-    /// Only the last N lines
+    /// Only the last N lines of each attempt
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=TAIL_MAX))]
     tail: Option<u64>,
     /// Only lines printed since then: 10m, a date or an instant
@@ -182,8 +182,13 @@ async fn print_last(
     style: &Style,
     screen: &mut Screen,
 ) -> Result<usize, Failure> {
-    let mut last = VecDeque::new();
+    let mut last: VecDeque<LogLineView> = VecDeque::new();
+    let mut count = 0;
     while let Some(line) = lines.next::<LogLineView>().await? {
+        // An attempt's lines come together: what is held belongs to one, and is its end once another begins.
+        if last.back().is_some_and(|before| (&before.task, before.attempt) != (&line.task, line.attempt)) {
+            count += print_held(&mut last, style, screen)?;
+        }
         if keeps(&line) {
             last.push_back(line);
         }
@@ -191,10 +196,18 @@ async fn print_last(
             last.pop_front();
         }
     }
-    for line in &last {
+    Ok(count + print_held(&mut last, style, screen)?)
+}
+
+fn print_held(
+    held: &mut VecDeque<LogLineView>,
+    style: &Style,
+    screen: &mut Screen,
+) -> Result<usize, Failure> {
+    for line in held.iter() {
         screen.put(&style.line(line))?;
     }
-    Ok(last.len())
+    Ok(std::mem::take(held).len())
 }
 
 impl Style {
@@ -217,13 +230,41 @@ fn stamp(line: &LogLineView, zone: &TimeZone) -> String {
     line.at.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
+/// A followed log ends with its run. If it ended before, the controller stopped, and that is no success.
 async fn end(args: &Logs, client: &Client, project: &str, name: &str) -> Result<Exit, Failure> {
-    if !args.exit_status {
+    if !args.follow {
         return Ok(Exit::Success);
     }
     let run = runs::detail(client, project, name).await?;
-    Exit::of_state(&run.status.state).ok_or_else(|| {
-        let message = format!("the log ended while run `{name}` is {}", run.status.state);
-        Failure::failed(message, format!("see why: etlctl describe run/{name}"))
-    })
+    match Exit::of_state(&run.status.state) {
+        Some(exit) => Ok(if args.exit_status { exit } else { Exit::Success }),
+        None => {
+            let message = format!("the log ended, but run `{name}` is {}", run.status.state);
+            Err(Failure::failed(message, "the controller stopped meanwhile: follow it again"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_cannot_steer_the_terminal_unless_raw_is_asked_for() {
+        let text = "\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}";
+        let line = LogLineView {
+            task: "load".into(),
+            attempt: 2,
+            at: "2025-11-20T09:30:05Z".parse().unwrap(),
+            stream: "stdout".into(),
+            text: text.into(),
+        };
+        for (safe, expected) in [
+            (true, "load/2 | red \u{fffd}]0;title\u{fffd}\n".to_owned()),
+            (false, format!("load/2 | {text}\n")),
+        ] {
+            let style = Style { prefix: true, zone: None, safe, json: false };
+            assert_eq!(style.line(&line), expected);
+        }
+    }
 }

@@ -1,0 +1,11 @@
+//! `etlctl` as people and scripts meet it: the binary, over a unix socket, against a server that answers from a list.
+//! No network, no clock: what is printed here holds no age.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod asking;
+mod fake;
+mod logs;
+mod offline;
+mod steering;
+mod views;

@@ -1,0 +1,82 @@
+//! What the API would say, checked against its types.
+
+use etl_core::view::{Done, EtlView, LogLineView, RunView};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// JSON that is surely of a type.
+fn of<T: DeserializeOwned + Serialize>(value: Value) -> Value {
+    serde_json::to_value(serde_json::from_value::<T>(value).unwrap()).unwrap()
+}
+
+/// A list of a kind.
+pub fn list(kind: &str, items: &[Value], remaining: usize) -> Value {
+    json!({"apiVersion": "etl.swarm/v1alpha1", "kind": format!("{kind}List"), "items": items, "remaining": remaining})
+}
+
+/// A task of a run, with one attempt on `node1`.
+pub fn task(run: &str, name: &str, state: &str) -> Value {
+    let code = match state {
+        "Succeeded" => json!(0),
+        "Failed" => json!(3),
+        _ => Value::Null,
+    };
+    json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "Task", "metadata": {"name": name, "project": "north"},
+        "spec": {"run": run, "etl": "rna", "image": "alpine:3", "dependsOn": {}, "retries": 0},
+        "status": {
+            "state": state, "startedAt": "2025-11-20T09:30:01Z", "finishedAt": "2025-11-20T09:30:42Z",
+            "reason": if state == "Failed" { json!("ExitCode") } else { Value::Null },
+            "attempts": [{
+                "number": 1, "fence": 7, "state": state, "exitCode": code, "node": "node1",
+                "service": format!("etl_north_rna_{name}_m1_1"), "intendedAt": "2025-11-20T09:30:00Z",
+                "runningAt": "2025-11-20T09:30:01Z", "finishedAt": "2025-11-20T09:30:42Z",
+                "message": "", "logLines": 12, "logComplete": true,
+            }],
+        },
+    })
+}
+
+/// A run of `rna` that took 41 s.
+pub fn run(name: &str, state: &str, tasks: &[Value]) -> Value {
+    of::<RunView>(json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "Run",
+        "metadata": {"name": name, "project": "north", "creationTimestamp": "2025-11-20T09:30:00Z"},
+        "spec": {
+            "etl": "rna", "trigger": "manual", "user": "ann", "params": {"day": 3}, "version": 1,
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+        },
+        "status": {
+            "state": state, "startedAt": "2025-11-20T09:30:01Z", "finishedAt": "2025-11-20T09:30:42Z",
+            "tasksDone": 1, "tasksTotal": 2, "nodes": ["node1"], "conditions": [], "tasks": tasks,
+        },
+    }))
+}
+
+/// The ETL `rna`, with a parameter of each type.
+pub fn etl() -> Value {
+    of::<EtlView>(json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "ETL",
+        "metadata": {"name": "rna", "project": "north", "creationTimestamp": "2025-11-20T00:00:00Z"},
+        "spec": {
+            "schedules": ["every 15m"], "tasks": ["extract", "load"], "maxActiveRuns": 1,
+            "params": {"day": "integer, required", "full": "boolean = false", "note": "string = \"\""},
+        },
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True", "reason": "InForce", "message": ""}],
+            "lastState": "Failed", "active": 0, "commit": "0123456789abcdef", "file": "rna.etl.yaml",
+        },
+    }))
+}
+
+/// A line of a log.
+pub fn line(task: &str, attempt: u32, text: &str) -> String {
+    let stream = if text.starts_with("dropped") { "mark" } else { "stdout" };
+    let line = json!({"task": task, "attempt": attempt, "at": "2025-11-20T09:30:05.25Z", "stream": stream, "text": text});
+    of::<LogLineView>(line).to_string() + "\n"
+}
+
+/// What a write did.
+pub fn done(object: &str, what: &str) -> Value {
+    of::<Done>(json!({"object": object, "what": what}))
+}
