@@ -76,7 +76,7 @@ impl Client {
     /// Reads a stream of JSON lines; only its beginning is bound by the time limit.
     pub async fn lines(&self, route: &Route) -> Result<Lines<'_>, Failure> {
         let answer = self.in_time(self.send(Method::GET, route, Bytes::new())).await?;
-        Ok(Lines { client: self, body: answer.into_body(), held: Vec::new(), searched: 0 })
+        Ok(Lines { client: self, body: answer.into_body(), held: Vec::new(), start: 0, searched: 0 })
     }
 
     async fn whole(&self, method: Method, route: &Route, body: Bytes) -> Result<Bytes, Failure> {
@@ -197,6 +197,9 @@ pub struct Lines<'c> {
     client: &'c Client,
     body: Incoming,
     held: Vec<u8>,
+    /// Where the next line begins in `held`; what lies before was read.
+    start: usize,
+    /// Up to where no line ends.
     searched: usize,
 }
 
@@ -231,11 +234,14 @@ impl Lines<'_> {
     async fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if let Some(at) = self.held[self.searched..].iter().position(|byte| *byte == b'\n') {
-                let line = self.held.drain(..=self.searched + at).collect();
-                self.searched = 0;
+                let end = self.searched + at + 1;
+                let line = self.held[self.start..end].to_vec();
+                (self.start, self.searched) = (end, end);
                 return Ok(Some(line));
             }
-            self.searched = self.held.len();
+            // What was read goes once a piece, not once a line: a line costs no more in a big piece than in a small.
+            self.held.drain(..self.start);
+            (self.start, self.searched) = (0, self.held.len());
             if self.held.len() > LINE_BYTES_MAX {
                 return Err(Failure::Failed {
                     message: "a line of the stream does not end".into(),

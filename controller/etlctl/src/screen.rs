@@ -43,9 +43,11 @@ impl Screen {
         self.put("\x1b[H\x1b[2J")
     }
 
-    /// Goes up over what was drawn last and clears from there.
-    pub fn erase_lines(&mut self, lines: usize) -> io::Result<()> {
-        if lines == 0 { Ok(()) } else { self.put(&format!("\x1b[{lines}A\x1b[J")) }
+    /// Draws a picture over the last one, which had so many lines. Long lines are cut at the terminal's edge: were
+    /// they wrapped, nobody could tell how many lines to go up next time.
+    pub fn redraw(&mut self, lines: usize, picture: &str) -> io::Result<()> {
+        let up = if lines == 0 { String::new() } else { format!("\x1b[{lines}A\x1b[J") };
+        self.put(&format!("\x1b[?7l{up}{picture}\x1b[?7h"))
     }
 
     /// Shows what was put so far.

@@ -95,9 +95,8 @@ impl Shown {
     fn show(&mut self, run: &RunView, now: Timestamp, screen: &mut Screen) -> Result<(), Failure> {
         if screen.is_tty {
             let picture = run_tree::draw(&run.status.tasks, now, screen.color);
-            screen.erase_lines(self.lines)?;
+            screen.redraw(self.lines, &picture)?;
             self.lines = picture.lines().count();
-            screen.put(&picture)?;
         } else {
             for line in self.changed(&run.status.tasks) {
                 screen.put(&(line + "\n"))?;
