@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::{Condition, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View};
-use crate::cron::{Cron, next_every};
+use crate::cron::Cron;
 use crate::desired::ScheduleObject;
+use crate::plan::tick::next_tick;
 use crate::recorded::{Recorded, ScheduleRecord, Suspension};
 use crate::spec::{ConcurrencyPolicy, Schedule, When};
 use crate::units::format_duration;
@@ -39,14 +40,7 @@ pub fn due_next(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Times
         return None;
     }
     let after = record.map_or(now, |record| record.decided_until);
-    match &schedule.when {
-        When::Every(period) => {
-            Some(next_every(record.map_or(now, |record| record.first_seen), *period, after))
-        }
-        When::Cron { crons, zone, dst } => {
-            crons.iter().filter_map(|cron| cron.next_after(after, zone, *dst)).min()
-        }
-    }
+    next_tick(schedule, record.map_or(now, |record| record.first_seen), after)
 }
 
 /// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.

@@ -6,14 +6,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::reason::WaitsFor;
-use crate::spec::ParamValue;
-
 mod build_etl;
 mod build_run;
 mod build_schedule;
 mod build_swarm;
 mod build_task;
+mod request;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +21,8 @@ pub use build_run::{run_state, run_view};
 pub use build_schedule::{due_next, schedule_view};
 pub use build_swarm::{node_view, source_view};
 pub use build_task::{task_state, task_view};
+pub use request::{Done, ErrorView, ReconcileRequest, RetryRequest, RunRequest, SuspendRequest};
+pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
 
 /// The word in place of a state while something stands still.
 pub const STUCK: &str = "Stuck";
@@ -222,133 +223,6 @@ pub struct ScheduleStatusView {
     pub suspended_until: Option<Timestamp>,
 }
 
-/// What a run was asked to do.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RunSpecView {
-    /// Of this ETL.
-    pub etl: String,
-    /// `schedule`, `manual`, `adopted`.
-    pub trigger: String,
-    /// Whose tick.
-    pub schedule: Option<String>,
-    /// Which tick.
-    #[schemars(with = "Option<String>")]
-    pub tick: Option<Timestamp>,
-    /// Who asked.
-    pub user: Option<String>,
-    /// With these parameters.
-    pub params: BTreeMap<String, ParamValue>,
-    /// The commit it was admitted with.
-    pub commit: String,
-    /// The ETL's version.
-    pub version: u32,
-}
-
-/// What is of a run.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RunStatusView {
-    /// One of the run states, or `Stuck` in their place.
-    pub state: String,
-    /// Fixed word: the stuck reason, or the outcome that ended it.
-    pub reason: Option<String>,
-    /// In words.
-    pub message: Option<String>,
-    /// When it got its place.
-    #[schemars(with = "Option<String>")]
-    pub started_at: Option<Timestamp>,
-    /// When it was over.
-    #[schemars(with = "Option<String>")]
-    pub finished_at: Option<Timestamp>,
-    /// Tasks that are over, by success or skip.
-    pub tasks_done: usize,
-    /// All tasks.
-    pub tasks_total: usize,
-    /// Nodes of its live attempts, or of its last ones.
-    pub nodes: Vec<String>,
-    /// `Completed`, `Stuck`.
-    pub conditions: Vec<Condition>,
-    /// What the run as a whole waits for.
-    pub waits_for: Option<WaitsFor>,
-    /// In file order; left out of lists.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tasks: Vec<TaskView>,
-}
-
-/// What a task was asked to do.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskSpecView {
-    /// The run's name.
-    pub run: String,
-    /// The ETL.
-    pub etl: String,
-    /// As written.
-    pub image: String,
-    /// Name → `succeeded`, `failed` or `finished`.
-    pub depends_on: BTreeMap<String, String>,
-    /// Attempts beyond the first.
-    pub retries: u32,
-}
-
-/// What is of a task.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskStatusView {
-    /// One of the task states, or `Stuck` in their place.
-    pub state: String,
-    /// Fixed word: the stuck reason, or the last outcome.
-    pub reason: Option<String>,
-    /// In words, Swarm's own where there are any.
-    pub message: Option<String>,
-    /// What it waits for.
-    pub waits_for: Option<WaitsFor>,
-    /// When its first attempt ran.
-    #[schemars(with = "Option<String>")]
-    pub started_at: Option<Timestamp>,
-    /// When it was over.
-    #[schemars(with = "Option<String>")]
-    pub finished_at: Option<Timestamp>,
-    /// From its dependencies being met to its first attempt, in seconds.
-    pub waited_seconds: Option<f64>,
-    /// Oldest first.
-    pub attempts: Vec<AttemptView>,
-}
-
-/// One attempt.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AttemptView {
-    /// From 1.
-    pub number: u32,
-    /// Its fencing number.
-    pub fence: u64,
-    /// `Intended`, `Pending`, …, `Running`, or the outcome's word.
-    pub state: String,
-    /// Of a container that ended by itself.
-    pub exit_code: Option<i64>,
-    /// Where.
-    pub node: Option<String>,
-    /// The service's name.
-    pub service: String,
-    /// When it was decided.
-    #[schemars(with = "String")]
-    pub intended_at: Timestamp,
-    /// When it was first seen running.
-    #[schemars(with = "Option<String>")]
-    pub running_at: Option<Timestamp>,
-    /// When it ended.
-    #[schemars(with = "Option<String>")]
-    pub finished_at: Option<Timestamp>,
-    /// In words.
-    pub message: String,
-    /// Lines of log kept so far known.
-    pub log_lines: Option<u64>,
-    /// Whether the whole log is kept; none while it is not finished.
-    pub log_complete: Option<bool>,
-}
-
 /// What a node offers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -449,67 +323,4 @@ pub struct VersionView {
     pub api_version: String,
     /// Its `--controller-name`.
     pub controller: String,
-}
-
-/// A refused request.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorView {
-    /// Fixed CamelCase word.
-    pub reason: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub help: Option<String>,
-}
-
-/// Body of `POST …/runs`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RunRequest {
-    /// Makes asking twice the same as asking once; made up by the server if absent.
-    pub request_id: Option<String>,
-    /// Parameters.
-    #[serde(default)]
-    pub params: BTreeMap<String, ParamValue>,
-}
-
-/// Body of `POST …/retry`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RetryRequest {
-    /// Only these tasks; all that failed if empty.
-    #[serde(default)]
-    pub tasks: Vec<String>,
-}
-
-/// Body of `POST …/suspend`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SuspendRequest {
-    /// Until then; for good if none.
-    #[schemars(with = "Option<String>")]
-    pub until: Option<Timestamp>,
-    /// Why.
-    #[serde(default)]
-    pub reason: String,
-}
-
-/// Body of `POST …/reconcile`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReconcileRequest {
-    /// Acknowledges that objects may disappear.
-    #[serde(default)]
-    pub allow_prune: bool,
-}
-
-/// What a write did.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Done {
-    /// `run/NAME`, `schedule/NAME`.
-    pub object: String,
-    /// `created`, `cancelled`, `suspended`, `unchanged`, …
-    pub what: String,
 }

@@ -13,6 +13,7 @@ use crate::desired::{Desired, EtlObject, ScheduleObject};
 use crate::name::{EtlKey, Name, RunKey};
 use crate::outcome::{EndState, Outcome, StopReason, StuckReason};
 use crate::reason::Reason;
+use crate::reason::WaitsFor;
 use crate::recorded::{MissReason, Recorded, ScheduleRecord, SourceError, Suspension};
 use crate::run::*;
 use crate::spec::Condition;
@@ -305,14 +306,15 @@ fn an_etl_shows_its_clock_its_newest_run_and_whether_its_file_is_in_force() {
 #[test]
 fn a_source_is_ready_unless_the_last_sync_failed_or_a_prune_is_held() {
     let spec = || SourceSpecView { url: "file:///x".into(), branch: "main".into(), path: String::new() };
-    let ready = |change: &dyn Fn(&mut crate::recorded::SourceStatus)| {
+    type Alter<'a> = &'a dyn Fn(&mut crate::recorded::SourceStatus);
+    let ready = |change: Alter<'_>| {
         let mut status = Recorded::default().source;
         change(&mut status);
         let condition = source_view(&status, spec()).status.conditions.remove(0);
         (condition.status, condition.reason)
     };
     let error = SourceError { reason: "BranchMissing".into(), message: "no branch".into(), at: at(3) };
-    let cases: [(&dyn Fn(&mut crate::recorded::SourceStatus), &str, &str); 4] = [
+    let cases: [(Alter<'_>, &str, &str); 4] = [
         (&|_| {}, "False", "NotSynced"),
         (&|status| status.synced_at = Some(at(1)), "True", "Synced"),
         (&|status| (status.synced_at, status.held) = (Some(at(1)), 2), "False", "PruneHeld"),
