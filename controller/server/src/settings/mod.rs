@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use etl_core::name::Name;
+use etl_core::view::SourceSpecView;
 use jiff::SignedDuration;
 
 mod check;
@@ -145,6 +146,12 @@ impl Setting {
 }
 
 impl Settings {
+    /// Where specs come from, as people are shown it; nothing if the operator named no repository.
+    pub fn source_spec(&self) -> Option<SourceSpecView> {
+        let url = self.git_url.clone()?;
+        Some(SourceSpecView { url, branch: self.git_branch.clone(), path: self.git_path.clone() })
+    }
+
     /// The effective settings as a file that would give them again.
     pub fn to_yaml(&self) -> String {
         let rows = TABLE.iter().zip(self.written());
