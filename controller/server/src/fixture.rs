@@ -1,0 +1,126 @@
+//! A record as it arises, for the tests of what is made from it: one ETL `north/rna` with a schedule, and some runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use etl_core::change::Change;
+use etl_core::desired::Desired;
+use etl_core::name::{AttemptKey, EtlKey, Name, RunKey};
+use etl_core::outcome::{EndState, Outcome, StuckReason};
+use etl_core::recorded::{AcceptedFile, Recorded};
+use etl_core::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, Stuck, TaskRun, Trigger};
+use jiff::Timestamp;
+
+use crate::state::State;
+
+const SPEC: &str = "apiVersion: etl.swarm/v1alpha1
+kind: ETL
+metadata: {name: rna}
+spec:
+  owner: ops
+  timeout: 1h
+  schedule: {cron: '30 2 * * *', timezone: UTC}
+  tasks:
+    extract: {image: 'busybox:1', command: ['true']}
+    load: {image: 'busybox:1', command: ['true'], dependsOn: [extract]}
+";
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_750_000_000 + second).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+pub(crate) fn rna() -> EtlKey {
+    EtlKey::new(name("north"), name("rna"))
+}
+
+pub(crate) fn run_key(request: &str) -> RunKey {
+    RunKey::of_request(&rna(), request)
+}
+
+pub(crate) fn attempt_key(request: &str, task: &str, number: u32) -> AttemptKey {
+    AttemptKey { run: run_key(request), task: name(task), number }
+}
+
+pub(crate) fn node() -> NodeRef {
+    NodeRef { id: "id1".into(), name: "node1".into() }
+}
+
+/// A state with the ETL in force, to which changes are made as the loop makes them.
+pub(crate) fn state() -> Arc<State> {
+    let file = AcceptedFile { blob: "b10b".into(), commit: "c0ffee".into(), text: SPEC.into() };
+    let accepted = Change::FileAccepted { path: "projects/north/rna.etl.yaml".into(), file };
+    let mut recorded = Recorded::default();
+    recorded.install(recorded.stage(&[accepted]));
+    Arc::new(State::new(recorded))
+}
+
+pub(crate) fn make(state: &State, changes: &[Change]) {
+    state.alter_recorded(|recorded| recorded.install(recorded.stage(changes)));
+}
+
+/// A manual run, admitted at a second and started one later.
+pub(crate) fn admitted(state: &State, request: &str, second: i64) -> Vec<Change> {
+    let desired: Arc<Desired> = state.desired();
+    let object = &desired.etls[&rna()];
+    let tasks = object.etl.tasks.keys().map(|task| (task.clone(), TaskRun::default()));
+    let run = Run {
+        key: run_key(request),
+        version: 1,
+        spec: object.hash.clone(),
+        commit: object.commit.clone(),
+        trigger: Trigger::Manual { user: "ann".into() },
+        params: BTreeMap::new(),
+        admitted_at: at(second),
+        started_at: None,
+        stopping: None,
+        end: None,
+        digests: BTreeMap::new(),
+        tasks: tasks.collect(),
+    };
+    let run_admitted = Change::RunAdmitted { run: Box::new(run), spec: object.etl.clone() };
+    vec![run_admitted, Change::RunStarted { run: run_key(request), at: at(second + 1) }]
+}
+
+/// The first attempt of `extract`, eligible at a second, decided two later, running five later.
+pub(crate) fn running(request: &str, second: i64) -> Vec<Change> {
+    let attempt = || attempt_key(request, "extract", 1);
+    vec![
+        Change::TaskEligible { run: run_key(request), task: name("extract"), at: at(second) },
+        Change::AttemptIntended { attempt: attempt(), fence: 7, at: at(second + 2) },
+        Change::AttemptCreated { attempt: attempt(), service: "svc".into(), at: at(second + 2) },
+        Change::AttemptSeen {
+            attempt: attempt(),
+            phase: Phase::Running,
+            at: at(second + 5),
+            node: Some(node()),
+            message: "started".into(),
+        },
+    ]
+}
+
+pub(crate) fn stuck(request: &str, second: i64) -> Change {
+    let stuck = Stuck {
+        reason: StuckReason::NodeLost,
+        since: at(second),
+        node: Some("node1".into()),
+        message: "heartbeat failure".into(),
+    };
+    Change::TaskStuck { run: run_key(request), task: name("extract"), stuck: Some(stuck) }
+}
+
+pub(crate) fn attempt_ended(request: &str, outcome: Outcome, second: i64) -> Change {
+    let end = AttemptEnd { outcome, at: at(second), message: "it ended".into() };
+    Change::AttemptEnded { attempt: attempt_key(request, "extract", 1), end }
+}
+
+pub(crate) fn log_kept(request: &str, summary: LogSummary) -> Change {
+    Change::LogKept { attempt: attempt_key(request, "extract", 1), log: summary }
+}
+
+pub(crate) fn run_ended(request: &str, state: EndState, second: i64) -> Change {
+    Change::RunEnded { run: run_key(request), state, at: at(second), message: String::new() }
+}
