@@ -51,6 +51,7 @@ impl Reader {
         loop {
             // What the record says is asked before the files are: a log that was finished then is read whole.
             let Some((sources, is_over)) = self.sources() else { return Ok(None) };
+            self.begin(&sources);
             for source in &sources {
                 if let Some(text) = self.read(source).await.map_err(std::io::Error::other)? {
                     return Ok(Some(text));
@@ -62,6 +63,13 @@ impl Reader {
             }
             tokio::time::sleep(LOOK_PERIOD).await;
         }
+    }
+
+    /// Only what is there at first is cut to its last lines: an attempt that begins later is read from its beginning.
+    fn begin(&mut self, sources: &[Source]) {
+        let Some(lines) = self.wanted.tail.take() else { return };
+        let place = Place { from: ReadFrom::Tail(lines), is_done: false };
+        self.places.extend(sources.iter().map(|source| (source.attempt.clone(), place)));
     }
 
     /// The attempts whose logs are wanted, in order, and whether no more will come; nothing once the run is forgotten.
@@ -120,8 +128,7 @@ impl Reader {
     }
 
     fn place(&self, attempt: &AttemptKey) -> Place {
-        let from = self.wanted.tail.map_or(ReadFrom::Start, ReadFrom::Tail);
-        self.places.get(attempt).copied().unwrap_or(Place { from, is_done: false })
+        self.places.get(attempt).copied().unwrap_or(Place { from: ReadFrom::Start, is_done: false })
     }
 
     async fn chunk(&self, attempt: &AttemptKey, from: ReadFrom) -> Result<Chunk, LogError> {

@@ -334,12 +334,12 @@ async fn logs_are_lines_of_json_from_the_store() {
 #[tokio::test]
 async fn followed_logs_end_when_the_run_is_over_and_they_are_kept() {
     let scene = Scene::new().with_logs();
-    let path = format!("/api/v1/runs/north/{}/logs?follow=true", run_key("one").name());
+    let path = format!("/api/v1/runs/north/{}/logs?follow=true&tail=1", run_key("one").name());
     let mut request = Request::get(path).body(HttpBody::empty()).unwrap();
     request.extensions_mut().insert(Caller { name: "ann".into() });
     let mut body = scene.send(request).await.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(first.split(|byte| *byte == b'\n').count(), 3, "two lines are there at once");
+    assert_eq!(first.split(|byte| *byte == b'\n').count(), 2, "the last line is there at once");
     let state = &scene.api.state;
     make(state, &[attempt_ended("one", Outcome::Succeeded, 20), run_ended("one", EndState::Succeeded, 21)]);
     let summary = scene.print(&["third"]).finish(at(22), None).unwrap();

@@ -1,6 +1,5 @@
 //! The Swarm, its nodes and the git source, as they were last seen.
 
-use etl_core::desired::Desired;
 use etl_core::observed::{NodeStatus, SwarmHealth};
 use etl_core::recorded::SourceStatus;
 
@@ -40,14 +39,12 @@ pub(super) fn write(page: &mut Page, seen: &Seen) {
     }
 }
 
-pub(super) fn write_source(page: &mut Page, source: &SourceStatus, desired: &Desired) {
+pub(super) fn write_source(page: &mut Page, source: &SourceStatus) {
     let invalid = source.faults.len();
     let mut files = Family::gauge("etl_spec_files", &["source", "state"], "Spec files in the newest commit");
     files.add(&[SOURCE, "valid"], source.files.saturating_sub(invalid) as f64);
     files.add(&[SOURCE, "invalid"], invalid as f64);
     page.push(files);
-    let help = "ETLs in force";
-    page.push(Family::gauge("etl_etls", &["source"], help).with(&[SOURCE], desired.etls.len() as f64));
     if let Some(synced) = source.synced_at {
         let help = "When git was last read with success";
         let family = Family::gauge("etl_git_sync_last_success_timestamp_seconds", &["source"], help);

@@ -50,7 +50,7 @@ impl Metrics {
             let mut counted = self.counted();
             counted.forget(&desired, &recorded, now);
             mirror_node::write(&mut page, &seen);
-            mirror_node::write_source(&mut page, &recorded.source, &desired);
+            mirror_node::write_source(&mut page, &recorded.source);
             mirror_etl::write(&mut page, &desired, &recorded);
             mirror_schedule::write(&mut page, &desired, &recorded, now);
             mirror_stuck::write(&mut page, &recorded, &counted);

@@ -39,9 +39,17 @@ impl Settings {
             sources.add_file(&path)?;
         }
         sources.add_defaults(&env);
-        let settings = Self::read(&sources)?;
+        let mut settings = Self::read(&sources)?;
+        settings.strip_capabilities();
         check::together(&settings, &sources)?;
         Ok(Loaded { settings, print_config: matches.get_flag(PRINT_CONFIG) })
+    }
+
+    /// `CAP_NET_ADMIN` and `NET_ADMIN` are one capability, which rules and specs compare by its short name.
+    fn strip_capabilities(&mut self) {
+        for name in &mut self.allow_capability {
+            *name = name.strip_prefix("CAP_").unwrap_or(name).to_owned();
+        }
     }
 }
 

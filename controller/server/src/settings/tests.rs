@@ -79,6 +79,7 @@ fn lists_are_repeated_flags_commas_in_variables_and_lists_in_the_file() {
     }
     assert_eq!(settings(&[], &[("DOCKER_HOST", "tcp://c:3")], "").docker_host, ["tcp://c:3"]);
     assert_eq!(settings(&[], &[], "").docker_host, ["unix:///var/run/docker.sock"]);
+    assert_eq!(settings(&["--allow-capability", "CAP_NET_ADMIN"], &[], "").allow_capability, ["NET_ADMIN"]);
 }
 
 #[test]
