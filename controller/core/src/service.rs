@@ -152,7 +152,10 @@ pub fn forbidden(draft: &ServiceDraft, allowed: &Allowed) -> Vec<String> {
     let mounts = draft.mounts.iter().filter_map(|mount| forbidden_mount(mount, allowed));
     let capabilities = draft.cap_add.iter().filter(|name| !allowed.capabilities.contains(bare(name)));
     let capabilities = capabilities.map(|name| {
-        format!("capability `{name}` is not allowed: start the controller with --allow-capability {}", bare(name))
+        format!(
+            "capability `{name}` is not allowed: start the controller with --allow-capability {}",
+            bare(name)
+        )
     });
     let networks = draft.networks.iter().filter(|name| matches!(name.as_str(), "host" | "bridge" | "none"));
     let networks = networks.map(|name| format!("network `{name}` belongs to the node and is never attached"));
@@ -176,15 +179,17 @@ fn forbidden_mount(mount: &Mount, allowed: &Allowed) -> Option<String> {
     if clean && allowed.bind_mounts.iter().any(below) {
         return None;
     }
-    Some(format!("bind mount of `{path}` is not allowed: use a named volume, or start the controller with --allow-bind-mount PREFIX"))
+    Some(format!(
+        "bind mount of `{path}` is not allowed: use a named volume, or start the controller with --allow-bind-mount PREFIX"
+    ))
 }
 
 /// Whether mounting `path` shows the Docker socket: the socket itself or a folder above it.
 fn holds_docker_socket(path: &str) -> bool {
     let path = path.trim_end_matches('/');
-    DOCKER_SOCKETS.iter().any(|socket| {
-        socket.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    DOCKER_SOCKETS
+        .iter()
+        .any(|socket| socket.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 #[cfg(test)]
@@ -219,7 +224,8 @@ mod tests {
             ("/", &allowed, true),
             ("/srv", &allowed, false),
         ] {
-            let mount = Mount { source: MountSource::Bind(path.into()), target: "/x".into(), read_only: true };
+            let mount =
+                Mount { source: MountSource::Bind(path.into()), target: "/x".into(), read_only: true };
             assert_eq!(forbidden_mount(&mount, rules).is_some(), refused, "{path} with {rules:?}");
         }
     }

@@ -1,5 +1,19 @@
 //! Wires: the clock, the loop over the four doors, HTTP, metrics and settings. Decides nothing: that is `etl-core`.
 
+pub mod actor;
+pub mod api;
 pub mod clock;
+pub mod controller;
+pub mod listen;
+pub mod logs;
+pub mod metrics;
+pub mod observer;
+pub mod real;
 pub mod settings;
 pub mod state;
+pub mod sync;
+pub mod telemetry;
+pub mod turn;
+pub mod world;
+#[cfg(test)]
+mod fixture;

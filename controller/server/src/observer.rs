@@ -68,6 +68,11 @@ impl Observer {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Services with our label that the last list could not make sense of.
+    pub fn strays(&self) -> usize {
+        self.swarm.strays()
+    }
+
     /// Whether attempts live: then lists are worth more. A change from idle to busy looks at once.
     pub fn set_busy(&self, busy: bool) {
         if !self.busy.swap(busy, Ordering::Relaxed) && busy {

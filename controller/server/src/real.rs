@@ -36,6 +36,8 @@ pub struct Real {
     pub metrics: Arc<Metrics>,
     /// What the operator set.
     pub policy: Arc<Policy>,
+    /// Rises with every pass, for those who wait for one.
+    pub passes: tokio::sync::watch::Sender<u64>,
 }
 
 impl World for Real {
@@ -95,6 +97,7 @@ impl World for Real {
         let snapshot = self.observer.snapshot();
         let busy = self.state.recorded().open_runs().next().is_some();
         self.observer.set_busy(busy);
+        self.metrics.orphan_services(self.observer.strays());
         self.state.alter_seen(|seen| {
             seen.swarm = snapshot.swarm.clone();
             seen.listed_at = snapshot.listed_at;
@@ -102,6 +105,7 @@ impl World for Real {
             seen.reasons = reasons;
             seen.passed_at = Some(clock::now());
         });
+        self.passes.send_modify(|passes| *passes += 1);
     }
 
     async fn act(&self, actions: Vec<Action>) {

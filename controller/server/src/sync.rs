@@ -7,6 +7,7 @@ use std::time::Duration;
 use etl_core::recorded::SourceError;
 use etl_core::source::{Blob, Reading, Tree};
 use etl_git::{Checkout, CommitId, GitError, Source};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +22,8 @@ const JITTER_PERCENT: u64 = 10;
 pub struct SyncRequest {
     /// Whether objects may disappear.
     pub allow_prune: bool,
-    /// Told when git was read.
-    pub done: oneshot::Sender<()>,
+    /// Told when git was asked, once the answer lies in the loop's inbox.
+    pub done: oneshot::Sender<Timestamp>,
 }
 
 /// Follows one source.
@@ -39,13 +40,14 @@ impl Sync {
         Self { source, period, state, requests: Mutex::default() }
     }
 
-    /// Reads git now, and returns when the answer lies in the loop's inbox.
-    pub async fn now(&self, allow_prune: bool) {
+    /// Reads git now. Returns, once the answer lies in the loop's inbox, when git was asked; nothing without a source.
+    pub async fn now(&self, allow_prune: bool) -> Option<Timestamp> {
+        self.source.as_ref()?;
         let (done, wait) = oneshot::channel();
         self.requests().push(SyncRequest { allow_prune, done });
         self.state.sync.notify_one();
         // The sender is dropped only when the process ends.
-        let _ = wait.await;
+        wait.await.ok()
     }
 
     /// Reads until stopped.
@@ -55,12 +57,12 @@ impl Sync {
         while !stop.is_cancelled() {
             let requests = std::mem::take(&mut *self.requests());
             let allow_prune = requests.iter().any(|request| request.allow_prune);
-            tokio::select! {
-                () = self.read_once(source, allow_prune, &mut last) => {}
+            let at = tokio::select! {
+                at = self.read_once(source, allow_prune, &mut last) => at,
                 () = stop.cancelled() => return,
-            }
+            };
             for request in requests {
-                let _ = request.done.send(());
+                let _ = request.done.send(at);
             }
             tokio::select! {
                 () = tokio::time::sleep(self.jittered()) => {}
@@ -70,7 +72,7 @@ impl Sync {
         }
     }
 
-    async fn read_once(&self, source: &Source, allow_prune: bool, last: &mut Option<CommitId>) {
+    async fn read_once(&self, source: &Source, allow_prune: bool, last: &mut Option<CommitId>) -> Timestamp {
         let at = clock::now();
         let result = match read(source).await {
             Ok(tree) => {
@@ -88,6 +90,7 @@ impl Sync {
             }
         };
         self.state.read(Reading { at, allow_prune, result });
+        at
     }
 
     /// The clock's sub-second part is random enough to spread fetches.

@@ -24,7 +24,7 @@ pub async fn run(
 ) -> Result<(), CommitError> {
     while !stop.is_cancelled() {
         let started = clock::instant();
-        let wake_at = reconcile(world).await?;
+        let wake_at = reconcile(world).await.inspect_err(|_| metrics.pass_failed())?;
         metrics.pass(started.elapsed());
         tokio::select! {
             () = wake.notified() => tokio::time::sleep(GATHER).await,
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn the_loop_sleeps_until_it_is_due_and_never_longer_than_a_resync() {
         let now = Timestamp::from_second(1_000).unwrap();
-        let at = |seconds| Timestamp::from_second(1_000 + seconds).ok();
+        let at = |seconds: i64| Timestamp::from_second(1_000 + seconds).ok();
         for (wake_at, expected) in [(None, 30), (at(5), 5), (at(-5), 0), (at(3_600), 30)] {
             assert_eq!(until(wake_at, now), Duration::from_secs(expected), "{wake_at:?}");
         }

@@ -1,0 +1,118 @@
+//! `kill -9` of the controller at any moment, again and again, over a busy Swarm: every tick one run, every attempt one container,
+//! no line of log lost, no service left over. Counted on the engines, not only in our own records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Context;
+use etl_lab::{Lab, LabOptions, wait_until};
+use serde_json::Value;
+
+use crate::controller::{Controller, PATIENCE, etl, nothing_left};
+
+/// A busy minute: chains and single tasks, ticks every second or two, some of which fail once.
+const QUICK: &str = "schedule: {every: 2s, concurrencyPolicy: Allow}";
+const LINES: u32 = 20;
+
+#[test]
+fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
+    let kills: u32 = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let lab = Lab::up(LabOptions::new("e2e-killed").nodes(3))?;
+    let watch = lab.watch_starts()?;
+    let keep = ["--runs-keep-succeeded", "100000", "--runs-keep-failed", "100000", "--attempts-max", "6"];
+    let mut controller = Controller::new(&lab, &keep)?;
+    controller.commit(&[("quick.etl.yaml", Some(&quick())), ("chain.etl.yaml", Some(&chain()))])?;
+    controller.start()?;
+    controller.wait_ready()?;
+    for kill in 0..kills {
+        // Spread over a pass, a flush, a create and a drain: the moment is the point, not the length.
+        std::thread::sleep(Duration::from_millis(u64::from(kill * 379 % 1_500)));
+        controller.kill()?;
+        controller.start()?;
+    }
+    controller.wait_ready()?;
+    stop_ticking(&controller)?;
+    let runs = controller.list(&["runs", "--limit", "100000"])?;
+    assert!(runs.len() > kills as usize / 4, "too few runs to mean anything: {}", runs.len());
+    every_tick_has_one_run(&runs)?;
+    let attempts = every_attempt_kept_its_log(&controller, &runs)?;
+    nothing_left(&lab, &controller)?;
+    every_attempt_was_one_container(&watch, &attempts)?;
+    eprintln!("{kills} kills, {} runs, {} attempts: none lost, none doubled", runs.len(), attempts.len());
+    Ok(())
+}
+
+fn quick() -> String {
+    etl("quick", QUICK, &format!("script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done"))
+}
+
+fn chain() -> String {
+    let first = format!(
+        "retries: {{limit: 3, delay: 1s}}\n      script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done; [ $ETL_ATTEMPT -ge 2 ]"
+    );
+    let second = format!("    second:\n      image: etl-lab/busybox:1\n      dependsOn: [main]\n      script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done\n");
+    etl("chain", "schedule: {every: 6s}", &first) + &second
+}
+
+/// Removes the schedules from git, and waits until all runs are over.
+fn stop_ticking(controller: &Controller) -> anyhow::Result<()> {
+    let quiet = |spec: String| spec.lines().filter(|line| !line.contains("schedule:")).collect::<Vec<_>>().join("\n");
+    controller.commit(&[("quick.etl.yaml", Some(&quiet(quick()))), ("chain.etl.yaml", Some(&quiet(chain())))])?;
+    controller.etlctl(&["reconcile", "source/main", "--allow-prune"])?;
+    let over = || Ok(controller.list(&["runs", "--active", "--limit", "100000"])?.is_empty());
+    wait_until("all runs to be over", PATIENCE * 3, over).with_context(|| controller.tail())
+}
+
+fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    path.iter().fold(value, |value, key| &value[*key]).as_str().unwrap_or_default()
+}
+
+fn every_tick_has_one_run(runs: &[Value]) -> anyhow::Result<()> {
+    for (etl, period) in [("quick", 2), ("chain", 6)] {
+        let mut ticks: Vec<i64> = Vec::new();
+        for run in runs.iter().filter(|run| text(run, &["spec", "etl"]) == etl) {
+            let state = text(run, &["status", "state"]);
+            assert_eq!(state, "Succeeded", "{run}");
+            let tick = text(run, &["spec", "tick"]);
+            ticks.push(tick.parse::<jiff::Timestamp>().with_context(|| format!("{run}"))?.as_second());
+        }
+        ticks.sort_unstable();
+        assert!(ticks.len() > 2, "{etl} had too few ticks: {ticks:?}");
+        for pair in ticks.windows(2) {
+            assert_eq!(pair[1] - pair[0], period, "{etl}: a tick is lost or doubled in {ticks:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Service name → its run, after checking that every attempt's log is whole.
+fn every_attempt_kept_its_log(controller: &Controller, runs: &[Value]) -> anyhow::Result<BTreeSet<String>> {
+    let mut services = BTreeSet::new();
+    for task in controller.list(&["tasks", "--limit", "100000"])? {
+        let (run, name) = (text(&task, &["spec", "run"]).to_owned(), text(&task, &["metadata", "name"]).to_owned());
+        for attempt in task["status"]["attempts"].as_array().context("attempts")? {
+            let outcome = text(attempt, &["state"]);
+            assert!(matches!(outcome, "Succeeded" | "ExitCode"), "{run} {name}: {attempt}");
+            assert_eq!(attempt["logComplete"], true, "{run} {name}: {attempt}");
+            assert_eq!(attempt["logLines"], LINES, "{run} {name}: {attempt}");
+            services.insert(text(attempt, &["service"]).to_owned());
+        }
+    }
+    let sample = runs.first().context("there are runs")?;
+    let run = text(sample, &["metadata", "name"]);
+    let log = controller.etlctl(&["logs", run, "--all-attempts"])?;
+    assert!(log.contains(&format!("line {LINES} of 1")), "{log}");
+    Ok(services)
+}
+
+fn every_attempt_was_one_container(watch: &etl_lab::StartWatch, services: &BTreeSet<String>) -> anyhow::Result<()> {
+    let mut starts: BTreeMap<String, usize> = BTreeMap::new();
+    for start in watch.starts() {
+        *starts.entry(start.service).or_default() += 1;
+    }
+    let doubled: Vec<_> = starts.iter().filter(|(service, count)| service.starts_with("etl_") && **count != 1).collect();
+    assert!(doubled.is_empty(), "started more than once: {doubled:?}");
+    let started: BTreeSet<String> = starts.into_keys().filter(|service| service.starts_with("etl_")).collect();
+    assert_eq!(&started, services, "containers on the engines and attempts in the record differ");
+    Ok(())
+}
