@@ -4,7 +4,7 @@
 # and whatever policy-rc.d was there before is put back, also when the installation fails.
 set -eu
 
-packages="docker.io iproute2 iptables busybox-static docker-registry apache2-utils git util-linux tini"
+packages="docker.io iproute2 iptables busybox-static docker-registry apache2-utils git util-linux tini debootstrap"
 
 say() { echo "lab install: $*"; }
 

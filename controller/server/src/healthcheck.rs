@@ -126,7 +126,10 @@ mod tests {
             format!("{} {asked}", args.join(" "))
         };
         assert_eq!(strip("etl-controller healthcheck --config x"), "etl-controller --config x true");
-        assert_eq!(strip("etl-controller --git-branch healthcheck"), "etl-controller --git-branch healthcheck false");
+        assert_eq!(
+            strip("etl-controller --git-branch healthcheck"),
+            "etl-controller --git-branch healthcheck false"
+        );
         assert_eq!(strip("etl-controller"), "etl-controller false");
     }
 }

@@ -1,4 +1,7 @@
-//! `etl-controller`: reads its settings, starts the log, runs until SIGTERM or SIGINT.
+//! `etl-controller`: reads its settings, starts the log, runs until SIGTERM or SIGINT. `etl-controller healthcheck` only
+//! asks the one that runs.
+
+mod healthcheck;
 
 use std::process::ExitCode;
 
@@ -12,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let loaded = match Settings::load(std::env::args_os(), std::env::vars_os()) {
+    let (args, asks_health) = healthcheck::strip(std::env::args_os());
+    let loaded = match Settings::load(args, std::env::vars_os()) {
         Ok(loaded) => loaded,
         Err(SettingsError::Usage(usage)) => usage.exit(),
         Err(error) => {
@@ -20,6 +24,9 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if asks_health {
+        return check_health(&loaded.settings);
+    }
     if loaded.print_config {
         print!("{}", loaded.settings.to_yaml());
         return ExitCode::SUCCESS;
@@ -28,6 +35,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_health(settings: &Settings) -> ExitCode {
+    match healthcheck::ask(settings.metrics_listen.0) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", Chain(&error));
             ExitCode::FAILURE
         }
     }

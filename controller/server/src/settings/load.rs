@@ -62,7 +62,7 @@ pub fn command() -> Command {
     Command::new("etl-controller")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs the ETLs of a git repository on Docker Swarm")
-        .after_help("Every setting is a flag, a variable and a key of the file: --git-url, ETL_CONTROLLER_GIT_URL, gitUrl.\nA flag wins over a variable, that over the file, that over the default.")
+        .after_help("Every setting is a flag, a variable and a key of the file: --git-url, ETL_CONTROLLER_GIT_URL, gitUrl.\nA flag wins over a variable, that over the file, that over the default.\n`etl-controller healthcheck`, with the same settings, asks the one that runs whether it is well.")
         .args([config, print])
         .args(TABLE.iter().map(argument))
 }
