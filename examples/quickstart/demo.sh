@@ -69,7 +69,7 @@ start_controller() {
         --git-period 5s --data-dir "$home/data" --api-socket "$socket" --metrics-listen 127.0.0.1:0 \
         >"$home/controller.log" 2>&1 &
     echo $! >"$home/pid"
-    wait_for "the controller to answer" etlctl get sources
+    wait_for "the commit to be read" any_etl
     run etlctl get etls
 }
 
@@ -87,6 +87,7 @@ wait_for() {
     exit 1
 }
 
+any_etl() { etlctl get etls -o name | grep .; }
 first_of() { etlctl get runs --etl "$1" --state succeeded -o name --limit 1 | grep .; }
 
 show_runs() {
@@ -104,17 +105,12 @@ show_runs() {
 }
 
 next_commands() {
-    say "Try next"
-    if [ "$mode" = up ]; then
-        printf '  export ETLCTL_SERVER=%s\n' "$ETLCTL_SERVER"
-    else
-        printf '  make up                                    # the same, left running\n'
-        printf '  export ETLCTL_SERVER=%s\n' "$ETLCTL_SERVER"
-    fi
+    if [ "$mode" = up ]; then say "It runs on; \`make down\` ends it. Try next"
+    else say "All of it is ended. \`make up\` does the same and leaves it running; then try"; fi
+    printf '  export ETLCTL_SERVER=%s\n' "$ETLCTL_SERVER"
     printf '  %s get runs -w\n' "$bin/etlctl"
     printf '  %s logs etl/flaky --all-attempts\n' "$bin/etlctl"
-    printf '  %s run beat --watch\n' "$bin/etlctl"
-    printf '  make down                                  # ends all of it\n'
+    printf '  %s run diamond --watch\n' "$bin/etlctl"
 }
 
 if [ "$mode" = down ]; then
@@ -130,4 +126,5 @@ start_swarm
 commit_example
 start_controller
 show_runs
+if [ "$mode" = show ]; then end_all; fi
 next_commands

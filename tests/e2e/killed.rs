@@ -8,7 +8,7 @@ use anyhow::Context;
 use etl_lab::{Lab, LabOptions, wait_until};
 use serde_json::Value;
 
-use crate::controller::{Controller, PATIENCE, etl, nothing_left};
+use etl_tests::controller::{Controller, PATIENCE, etl, nothing_left};
 
 /// A busy minute: chains and single tasks, ticks every second or two, some of which fail once.
 const QUICK: &str = "schedule: {every: 2s, concurrencyPolicy: Allow}";
@@ -50,14 +50,18 @@ fn chain() -> String {
     let first = format!(
         "retries: {{limit: 3, delay: 1s}}\n      script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done; [ $ETL_ATTEMPT -ge 2 ]"
     );
-    let second = format!("    second:\n      image: etl-lab/busybox:1\n      dependsOn: [main]\n      script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done\n");
-    etl("chain", "schedule: {every: 6s}", &first) + &second
+    let second = format!(
+        "    second:\n      image: etl-lab/busybox:1\n      dependsOn: [main]\n      script: for i in $(seq {LINES}); do echo line $i of $ETL_ATTEMPT; done\n"
+    );
+    etl("chain", "schedule: {every: 4s}", &first) + &second
 }
 
 /// Removes the schedules from git, and waits until all runs are over.
 fn stop_ticking(controller: &Controller) -> anyhow::Result<()> {
-    let quiet = |spec: String| spec.lines().filter(|line| !line.contains("schedule:")).collect::<Vec<_>>().join("\n");
-    controller.commit(&[("quick.etl.yaml", Some(&quiet(quick()))), ("chain.etl.yaml", Some(&quiet(chain())))])?;
+    let quiet =
+        |spec: String| spec.lines().filter(|line| !line.contains("schedule:")).collect::<Vec<_>>().join("\n");
+    controller
+        .commit(&[("quick.etl.yaml", Some(&quiet(quick()))), ("chain.etl.yaml", Some(&quiet(chain())))])?;
     controller.etlctl(&["reconcile", "source/main", "--allow-prune"])?;
     let over = || Ok(controller.list(&["runs", "--active", "--limit", "100000"])?.is_empty());
     wait_until("all runs to be over", PATIENCE * 3, over).with_context(|| controller.tail())
@@ -68,7 +72,7 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
 }
 
 fn every_tick_has_one_run(runs: &[Value]) -> anyhow::Result<()> {
-    for (etl, period) in [("quick", 2), ("chain", 6)] {
+    for (etl, period) in [("quick", 2), ("chain", 4)] {
         let mut ticks: Vec<i64> = Vec::new();
         for run in runs.iter().filter(|run| text(run, &["spec", "etl"]) == etl) {
             let state = text(run, &["status", "state"]);
@@ -89,7 +93,8 @@ fn every_tick_has_one_run(runs: &[Value]) -> anyhow::Result<()> {
 fn every_attempt_kept_its_log(controller: &Controller, runs: &[Value]) -> anyhow::Result<BTreeSet<String>> {
     let mut services = BTreeSet::new();
     for task in controller.list(&["tasks", "--limit", "100000"])? {
-        let (run, name) = (text(&task, &["spec", "run"]).to_owned(), text(&task, &["metadata", "name"]).to_owned());
+        let (run, name) =
+            (text(&task, &["spec", "run"]).to_owned(), text(&task, &["metadata", "name"]).to_owned());
         for attempt in task["status"]["attempts"].as_array().context("attempts")? {
             let outcome = text(attempt, &["state"]);
             assert!(matches!(outcome, "Succeeded" | "ExitCode"), "{run} {name}: {attempt}");
@@ -105,14 +110,19 @@ fn every_attempt_kept_its_log(controller: &Controller, runs: &[Value]) -> anyhow
     Ok(services)
 }
 
-fn every_attempt_was_one_container(watch: &etl_lab::StartWatch, services: &BTreeSet<String>) -> anyhow::Result<()> {
+fn every_attempt_was_one_container(
+    watch: &etl_lab::StartWatch,
+    services: &BTreeSet<String>,
+) -> anyhow::Result<()> {
     let mut starts: BTreeMap<String, usize> = BTreeMap::new();
     for start in watch.starts() {
         *starts.entry(start.service).or_default() += 1;
     }
-    let doubled: Vec<_> = starts.iter().filter(|(service, count)| service.starts_with("etl_") && **count != 1).collect();
+    let doubled: Vec<_> =
+        starts.iter().filter(|(service, count)| service.starts_with("etl_") && **count != 1).collect();
     assert!(doubled.is_empty(), "started more than once: {doubled:?}");
-    let started: BTreeSet<String> = starts.into_keys().filter(|service| service.starts_with("etl_")).collect();
+    let started: BTreeSet<String> =
+        starts.into_keys().filter(|service| service.starts_with("etl_")).collect();
     assert_eq!(&started, services, "containers on the engines and attempts in the record differ");
     Ok(())
 }

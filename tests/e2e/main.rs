@@ -1,6 +1,5 @@
 //! The real controller on a real Swarm of several nodes, with a real git remote. Counts on the engines, not only in our records.
 
-mod controller;
 mod killed;
 mod main_job;
 mod node_lost;

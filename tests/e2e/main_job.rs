@@ -3,7 +3,7 @@
 use anyhow::Context;
 use etl_lab::{Lab, LabOptions, wait_until};
 
-use crate::controller::{Controller, PATIENCE, etl, nothing_left, services};
+use etl_tests::controller::{Controller, PATIENCE, etl, nothing_left, services};
 
 const PLAIN: &str = "description: plain";
 
@@ -11,7 +11,8 @@ const PLAIN: &str = "description: plain";
 fn the_main_job_from_commit_to_kept_log() -> anyhow::Result<()> {
     let lab = Lab::up(LabOptions::new("e2e-main").nodes(3))?;
     let mut controller = Controller::new(&lab, &[])?;
-    controller.commit(&[("hello.etl.yaml", Some(&etl("hello", PLAIN, "script: echo to out; echo to err >&2")))])?;
+    controller
+        .commit(&[("hello.etl.yaml", Some(&etl("hello", PLAIN, "script: echo to out; echo to err >&2")))])?;
     controller.start()?;
     controller.wait_ready()?;
     a_run_leaves_its_log_and_nothing_else(&lab, &controller)?;
@@ -29,7 +30,8 @@ fn the_main_job_from_commit_to_kept_log() -> anyhow::Result<()> {
 fn a_run_leaves_its_log_and_nothing_else(lab: &Lab, controller: &Controller) -> anyhow::Result<()> {
     let output = controller.etlctl_output(&["run", "hello", "--wait"])?;
     assert_eq!(output.status.code(), Some(0), "{output:?} {}", controller.tail());
-    let mut log: Vec<String> = controller.etlctl(&["logs", "etl/hello"])?.lines().map(str::to_owned).collect();
+    let mut log: Vec<String> =
+        controller.etlctl(&["logs", "etl/hello"])?.lines().map(str::to_owned).collect();
     log.sort();
     assert_eq!(log, ["to err", "to out"]);
     nothing_left(lab, controller)
@@ -65,7 +67,8 @@ fn a_failed_run_is_retried_on_demand(controller: &Controller) -> anyhow::Result<
     controller.etlctl(&["reconcile", "source/main"])?;
     let failed = controller.etlctl_output(&["run", "once", "--wait"])?;
     assert_eq!(failed.status.code(), Some(10), "{failed:?}");
-    let run = controller.list(&["runs", "--etl", "once"])?[0]["metadata"]["name"].as_str().unwrap_or("").to_owned();
+    let run =
+        controller.list(&["runs", "--etl", "once"])?[0]["metadata"]["name"].as_str().unwrap_or("").to_owned();
     controller.etlctl(&["retry", &run])?;
     controller.wait_for_state(&run, "Succeeded")
 }
@@ -84,7 +87,10 @@ fn a_cancelled_run_keeps_what_it_printed_on_its_way_out(controller: &Controller)
     Ok(())
 }
 
-fn what_cannot_run_is_refused_before_anything_is_created(lab: &Lab, controller: &Controller) -> anyhow::Result<()> {
+fn what_cannot_run_is_refused_before_anything_is_created(
+    lab: &Lab,
+    controller: &Controller,
+) -> anyhow::Result<()> {
     let network = etl("no-network", PLAIN, "networks: [nowhere]\n      script: echo never");
     let bind = etl("bind", PLAIN, "volumes: ['/etc:/host']\n      script: echo never");
     controller.commit(&[("no-network.etl.yaml", Some(&network)), ("bind.etl.yaml", Some(&bind))])?;
@@ -101,10 +107,12 @@ fn what_cannot_run_is_refused_before_anything_is_created(lab: &Lab, controller: 
 }
 
 fn a_suspended_schedule_starts_nothing(controller: &Controller) -> anyhow::Result<()> {
-    let ticking = etl("ticking", "schedule: {every: 1s, concurrencyPolicy: Forbid}", "script: echo $ETL_TICK");
+    let ticking =
+        etl("ticking", "schedule: {every: 1s, concurrencyPolicy: Forbid}", "script: echo $ETL_TICK");
     controller.commit(&[("ticking.etl.yaml", Some(&ticking))])?;
     controller.etlctl(&["reconcile", "source/main"])?;
-    let count = || Ok::<_, anyhow::Error>(controller.list(&["runs", "--etl", "ticking", "--limit", "1000"])?.len());
+    let count =
+        || Ok::<_, anyhow::Error>(controller.list(&["runs", "--etl", "ticking", "--limit", "1000"])?.len());
     wait_until("three runs", PATIENCE, || Ok(count()? >= 3)).with_context(|| controller.tail())?;
     controller.etlctl(&["suspend", "schedule/ticking", "--indefinite", "--reason", "test"])?;
     let suspended = count()?;
@@ -138,7 +146,8 @@ fn a_broken_file_hurts_only_itself(controller: &Controller) -> anyhow::Result<()
 fn an_emptied_directory_takes_nothing_away_unasked(controller: &Controller) -> anyhow::Result<()> {
     let before = controller.list(&["etls"])?.len();
     let all = ["hello", "other", "flaky", "once", "sleeper", "no-network", "bind"];
-    let gone: Vec<(String, Option<&str>)> = all.iter().map(|name| (format!("{name}.etl.yaml"), None)).collect();
+    let gone: Vec<(String, Option<&str>)> =
+        all.iter().map(|name| (format!("{name}.etl.yaml"), None)).collect();
     let gone: Vec<(&str, Option<&str>)> = gone.iter().map(|(path, text)| (path.as_str(), *text)).collect();
     controller.commit(&[&gone[..], &[("README.md", Some("no specs here"))]].concat())?;
     let held = controller.etlctl_output(&["reconcile", "source/main"])?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use etl_lab::{Lab, LabOptions, wait_until};
 
-use crate::controller::{Controller, PATIENCE, etl, nothing_left};
+use etl_tests::controller::{Controller, PATIENCE, etl, nothing_left};
 
 #[test]
 fn a_frozen_node_is_noticed_and_its_work_is_done_elsewhere() -> anyhow::Result<()> {
@@ -21,7 +21,8 @@ fn a_frozen_node_is_noticed_and_its_work_is_done_elsewhere() -> anyhow::Result<(
     let index = lab.node_index(&node).context("the node is one of the lab's")?;
     let frozen_at = Instant::now();
     lab.freeze(index)?;
-    let metric = || Ok(controller.metric("etl_task_stuck{")?.iter().any(|line| line.contains("reason=\"NodeLost\"")));
+    let metric =
+        || Ok(controller.metric("etl_task_stuck{")?.iter().any(|line| line.contains("reason=\"NodeLost\"")));
     wait_until("the metric to say so", PATIENCE, metric).with_context(|| controller.tail())?;
     eprintln!("frozen → etl_task_stuck{{reason=\"NodeLost\"}}: {:.1} s", frozen_at.elapsed().as_secs_f64());
     controller.wait_for_state(&run, "Succeeded")?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use etl_lab::{Lab, LabOptions, wait_until};
 
-use crate::controller::{Controller, PATIENCE, etl, nothing_left};
+use etl_tests::controller::{Controller, PATIENCE, etl, nothing_left};
 
 /// Longer than any call's deadline, and than the heart-beats of a node.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -15,7 +15,11 @@ fn a_swarm_that_is_away_is_said_and_survived() -> anyhow::Result<()> {
     let lab = Lab::up(LabOptions::new("e2e-away").nodes(1))?;
     let watch = lab.watch_starts()?;
     let mut controller = Controller::new(&lab, &["--runs-keep-succeeded", "100000"])?;
-    let ticking = etl("ticking", "schedule: {every: 3s, concurrencyPolicy: Forbid}", "retries: 5\n      script: sleep 1");
+    let ticking = etl(
+        "ticking",
+        "schedule: {every: 3s, concurrencyPolicy: Forbid}",
+        "retries: 5\n      script: sleep 1",
+    );
     controller.commit(&[("ticking.etl.yaml", Some(&ticking))])?;
     controller.start()?;
     controller.wait_ready()?;
@@ -59,5 +63,6 @@ fn says_the_swarm_is(controller: &Controller, up: u8) -> anyhow::Result<()> {
         let metric = controller.metric("etl_swarm_up")?.contains(&format!("etl_swarm_up {up}"));
         Ok(metric && controller.page("/readyz")?.0 == status)
     };
-    wait_until(&format!("etl_swarm_up {up} and readyz {status}"), PATIENCE, said).with_context(|| controller.tail())
+    wait_until(&format!("etl_swarm_up {up} and readyz {status}"), PATIENCE, said)
+        .with_context(|| controller.tail())
 }

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::draft::Draft;
+use super::placement::avoidable;
 use super::retry::avoids_node;
 use crate::action::{Action, ActionKey, ActionKind};
 use crate::change::Change;
@@ -57,21 +58,20 @@ fn start(draft: &mut Draft, run: &Run, task: &TaskRun, spec: &Task, key: &Attemp
         let message = attempt.message.clone();
         return draft.explain(&run.key, Some(&key.task), WaitsFor::Creation { until, message });
     }
-    let avoid = nodes_to_avoid(draft, task);
+    let avoid = nodes_to_avoid(draft, spec, task);
     let controller = &draft.desired.policy.controller;
     let service = service::draft(controller, run, spec, key, attempt.fence, &avoid);
     draft.act(Action::StartAttempt { attempt: key.clone(), draft: Box::new(service) });
 }
 
-/// Nodes that lost or pushed out an earlier attempt, as long as another node takes work.
-fn nodes_to_avoid(draft: &Draft, task: &TaskRun) -> Vec<NodeRef> {
+/// Nodes that lost or pushed out an earlier attempt, as long as another one certainly fits.
+fn nodes_to_avoid(draft: &Draft, spec: &Task, task: &TaskRun) -> Vec<NodeRef> {
     let ended = task.attempts.iter().filter(|attempt| attempt.number > task.forgiven);
     let bad = ended.filter(|attempt| attempt.end.as_ref().is_some_and(|end| avoids_node(end.outcome)));
-    let mut avoid: Vec<NodeRef> = bad.filter_map(|attempt| attempt.node.clone()).collect();
-    avoid.dedup();
-    let others =
-        |node: &&crate::observed::Node| node.takes_work() && !avoid.iter().any(|bad| bad.id == node.id);
-    if draft.observed.nodes.iter().any(|node| others(&node)) { avoid } else { Vec::new() }
+    let mut bad: Vec<NodeRef> = bad.filter_map(|attempt| attempt.node.clone()).collect();
+    bad.sort_by(|a, b| a.id.cmp(&b.id));
+    bad.dedup();
+    avoidable(bad, &draft.observed.nodes, spec)
 }
 
 fn follow(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {
@@ -89,8 +89,7 @@ fn is_reachable(draft: &Draft, attempt: &Attempt) -> bool {
 }
 
 fn stop(draft: &mut Draft, spec: &Task, key: &AttemptKey, attempt: &Attempt) {
-    let starting = ActionKey { attempt: key.clone(), kind: ActionKind::Start };
-    if draft.is_in_flight(&starting) {
+    if is_starting(draft, key) {
         return;
     }
     draft.act(Action::StopAttempt {
@@ -116,9 +115,15 @@ fn let_go(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {
             attempt.released_at.is_some() || matches!(outcome, Some(Outcome::NodeLost | Outcome::Vanished));
         let reachable = !gone && is_reachable(draft, attempt);
         draft.act(Action::DrainLog { attempt: key.clone(), service, reachable });
-    } else if attempt.released_at.is_none() {
+    } else if attempt.released_at.is_none() && !is_starting(draft, key) {
         draft.act(Action::RemoveService { attempt: key.clone(), service: Some(service) });
     }
+}
+
+/// A creation may still be on its way, although its service was seen already: as long as that stands, the creation is
+/// refused by its name; if it were gone, the attempt would run a second time.
+fn is_starting(draft: &Draft, key: &AttemptKey) -> bool {
+    draft.is_in_flight(&ActionKey { attempt: key.clone(), kind: ActionKind::Start })
 }
 
 fn never_was(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {

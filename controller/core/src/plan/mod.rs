@@ -8,6 +8,7 @@ mod adopt;
 mod concurrency;
 mod draft;
 mod flow;
+mod placement;
 mod report;
 mod request;
 mod retention;

@@ -90,7 +90,7 @@ fn ready(status: &SourceStatus) -> Condition {
         None if !faults.is_empty() => {
             let message =
                 format!("{} files are invalid; their last good versions stay in force", faults.len());
-            Condition::of("Ready", true, "SyncedWithFaults", message, *synced_at)
+            Condition::of("Ready", false, "SpecInvalid", message, *synced_at)
         }
         None => Condition::of("Ready", true, "Synced", "", *synced_at),
     }

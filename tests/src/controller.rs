@@ -43,7 +43,12 @@ impl Controller {
         let log = std::fs::File::options().create(true).append(true).open(self.path("controller.log"))?;
         let child = Command::new(binary("etl-controller")?)
             .args(["--controller-name", &self.name, "--docker-host", &self.docker_host])
-            .args(["--git-url", &format!("file://{}", self.path("specs.git").display()), "--git-period", "2s"])
+            .args([
+                "--git-url",
+                &format!("file://{}", self.path("specs.git").display()),
+                "--git-period",
+                "2s",
+            ])
             .arg("--data-dir")
             .arg(self.path("data"))
             .arg("--api-socket")
@@ -92,7 +97,11 @@ impl Controller {
 
     pub fn etlctl_output(&self, args: &[&str]) -> anyhow::Result<Output> {
         let server = format!("unix://{}", self.path("api.sock").display());
-        Ok(Command::new(binary("etlctl")?).args(["--server", &server]).args(args).stdin(Stdio::null()).output()?)
+        Ok(Command::new(binary("etlctl")?)
+            .args(["--server", &server])
+            .args(args)
+            .stdin(Stdio::null())
+            .output()?)
     }
 
     /// Stdout of a command that must succeed.
@@ -103,9 +112,14 @@ impl Controller {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Asks the API itself, as a program would.
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        crate::http::ask(&self.path("api.sock"), method, path, body)
+    }
+
     /// The items of `etlctl get … -o json`.
     pub fn list(&self, args: &[&str]) -> anyhow::Result<Vec<Value>> {
-        let text = self.etlctl(&[&["get"], args, &["-A", "-o", "json"]].concat())?;
+        let text = self.etlctl(&[&["get"], args, &["-o", "json"]].concat())?;
         let value: Value = serde_json::from_str(&text)?;
         Ok(match value {
             Value::Object(mut list) if list.contains_key("items") => {
@@ -131,7 +145,8 @@ impl Controller {
     }
 
     pub fn wait_for_state(&self, run: &str, state: &str) -> anyhow::Result<()> {
-        let waited = wait_until(&format!("{run} to be {state}"), PATIENCE, || Ok(self.state(run)?.0 == state));
+        let waited =
+            wait_until(&format!("{run} to be {state}"), PATIENCE, || Ok(self.state(run)?.0 == state));
         waited.with_context(|| self.tail())
     }
 
@@ -184,9 +199,12 @@ impl Drop for Controller {
 /// A binary of this build: beside the folder of this test's own.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(Path::parent).context("a test lies in deps/")?;
-    let binary = folder.join(name);
-    ensure!(binary.exists(), "`{}` is not built: run `make build` first", binary.display());
+    // A test lies in `deps`, a benchmark beside the binaries.
+    let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let binary = folders
+        .find(|path| path.exists())
+        .with_context(|| format!("`{name}` is not built: run `make build` first"))?;
+    ensure!(binary.is_file(), "`{}` is no file", binary.display());
     Ok(binary)
 }
 
