@@ -36,7 +36,7 @@ test: install build unit sim e2e ## everything that must hold, in under 40 minut
 
 unit:
 	$(CARGO) test --release --locked --workspace --exclude etl-lab --exclude etl-swarm --exclude etl-tests
-	$(CARGO) test --release --locked -p etl-swarm --lib --test stub
+	$(CARGO) test --release --locked -p etl-swarm --lib --test answers
 	$(CARGO) test --release --locked -p etl-tests --test tidy
 
 sim: ## drive the loop through seeded faults: make sim SEEDS=100000
@@ -46,6 +46,7 @@ e2e: install build ## on a real Swarm: the lab's own faults, the Swarm door, the
 	$(CARGO) test --release --locked -p etl-lab -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-swarm --test real -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1
+	$(CARGO) test --release --locked -p etl-tests --test stack -- --test-threads=1
 
 bench: install build ## ratios to a floor measured in the same run, written to target/bench.json
 	$(CARGO) run --release --locked -p etl-tests --bin bench

@@ -144,7 +144,7 @@ fn count_requests(
 
 /// From each tick to the creation of its service, by the Swarm's own events.
 fn tick_lag(lab: &Lab, controller: &Controller, figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {
-    let since = jiff_now(lab)?;
+    let since = engine_now(lab)?;
     let ticking = etl("ticking", "schedule: {every: 1s, concurrencyPolicy: Allow}", "command: ['true']");
     controller.commit(&[("ticking.etl.yaml", Some(&ticking))])?;
     let mut lags: Vec<f64> = Vec::new();
@@ -160,8 +160,12 @@ fn tick_lag(lab: &Lab, controller: &Controller, figures: &mut BTreeMap<&str, Val
     Ok(())
 }
 
-fn jiff_now(lab: &Lab) -> anyhow::Result<String> {
-    Ok(lab.docker(0, &["info", "--format", "{{.SystemTime}}"])?.trim().to_owned())
+/// The engine's own clock, since its events are asked for by it.
+fn engine_now(lab: &Lab) -> anyhow::Result<String> {
+    // In whole seconds: Docker refuses a beginning after the end, and cuts the end.
+    let now = lab.docker(0, &["info", "--format", "{{.SystemTime}}"])?;
+    let second = now.trim().split('.').next().unwrap_or_default();
+    Ok(format!("{}Z", second.trim_end_matches('Z')))
 }
 
 fn lags_since(lab: &Lab, since: &str) -> anyhow::Result<Vec<f64>> {

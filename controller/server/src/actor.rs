@@ -70,7 +70,16 @@ impl Actor {
             took: VecDeque::new(),
         };
         let (in_flight, slots) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
-        Self { swarm, logs, state, observer, in_flight, slots, creates: tokio::sync::Mutex::new(creates), stop }
+        Self {
+            swarm,
+            logs,
+            state,
+            observer,
+            in_flight,
+            slots,
+            creates: tokio::sync::Mutex::new(creates),
+            stop,
+        }
     }
 
     /// Actions that have not answered yet.

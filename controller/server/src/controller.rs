@@ -80,7 +80,8 @@ fn assemble(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Ass
     let logs = Arc::new(LogKeeper::new(swarm.clone(), Arc::new(log_store.clone()), stop.clone()));
     let observer = Arc::new(Observer::new(swarm.clone(), settings.resync_period.unsigned_abs()));
     let creates = settings.creates_per_second;
-    let actor = Actor::new(swarm.clone(), logs.clone(), state.clone(), observer.clone(), creates, stop.clone());
+    let actor =
+        Actor::new(swarm.clone(), logs.clone(), state.clone(), observer.clone(), creates, stop.clone());
     let sync = Sync::new(source(settings)?, settings.git_period.unsigned_abs(), state.clone());
     let world = Real {
         state,
@@ -110,10 +111,13 @@ fn policy(settings: &Settings) -> Policy {
 fn swarm_config(settings: &Settings, metrics: Arc<Metrics>) -> SwarmConfig {
     let files = (&settings.docker_tls_ca, &settings.docker_tls_cert, &settings.docker_tls_key);
     let tls = match files {
-        (Some(ca), Some(cert), Some(key)) => Some(TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() }),
+        (Some(ca), Some(cert), Some(key)) => {
+            Some(TlsFiles { ca: ca.clone(), cert: cert.clone(), key: key.clone() })
+        }
         _ => None,
     };
-    let hook: RequestHook = Arc::new(move |operation, code, took| metrics.docker_request(operation, code, took));
+    let hook: RequestHook =
+        Arc::new(move |operation, code, took| metrics.docker_request(operation, code, took));
     SwarmConfig {
         hosts: settings.docker_host.clone(),
         tls,
@@ -226,14 +230,22 @@ fn check(swarm: Swarm) -> Check {
 
 async fn check_engine(swarm: &Swarm) -> CheckView {
     let name = "a manager's engine is recent enough".to_owned();
-    let wrong = |message: String, help: &str| CheckView { name: name.clone(), ok: false, message, help: Some(help.to_owned()) };
+    let wrong = |message: String, help: &str| CheckView {
+        name: name.clone(),
+        ok: false,
+        message,
+        help: Some(help.to_owned()),
+    };
     let info = match swarm.info().await {
         Ok(info) => info,
         Err(error) => return wrong(Chain(&error).to_string(), "see --docker-host"),
     };
     let found = format!("{} runs engine {} (API {})", info.name, info.engine, info.api_version);
     if !info.is_manager {
-        return wrong(format!("{found} and is no manager ({})", info.state), "name a manager with --docker-host");
+        return wrong(
+            format!("{found} and is no manager ({})", info.state),
+            "name a manager with --docker-host",
+        );
     }
     let mut numbers = info.engine.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));

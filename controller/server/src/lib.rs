@@ -4,6 +4,8 @@ pub mod actor;
 pub mod api;
 pub mod clock;
 pub mod controller;
+#[cfg(test)]
+mod fixture;
 pub mod listen;
 pub mod logs;
 pub mod metrics;
@@ -15,5 +17,3 @@ pub mod sync;
 pub mod telemetry;
 pub mod turn;
 pub mod world;
-#[cfg(test)]
-mod fixture;

@@ -87,7 +87,12 @@ impl LogKeeper {
         }
     }
 
-    async fn follow_once(&self, attempt: &AttemptKey, service: &str, stop: &CancellationToken) -> Result<(), KeepError> {
+    async fn follow_once(
+        &self,
+        attempt: &AttemptKey,
+        service: &str,
+        stop: &CancellationToken,
+    ) -> Result<(), KeepError> {
         let mut writer = self.store.writer(attempt)?;
         let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
         let stream = self.swarm.logs(service, &query);
@@ -107,7 +112,12 @@ impl LogKeeper {
     }
 
     /// Reads what is left of a finished log. What cannot be read is said in the log itself.
-    pub async fn drain(&self, attempt: &AttemptKey, service: &str, reachable: bool) -> Result<LogSummary, KeepError> {
+    pub async fn drain(
+        &self,
+        attempt: &AttemptKey,
+        service: &str,
+        reachable: bool,
+    ) -> Result<LogSummary, KeepError> {
         self.stop_following(attempt).await;
         let mut writer = self.store.writer(attempt)?;
         let missing = if reachable {
@@ -128,7 +138,9 @@ impl LogKeeper {
     ) -> Result<Option<String>, KeepError> {
         let lines = match self.swarm.logs(service, query).await {
             Ok(lines) => lines,
-            Err(error) if is_lasting(&error) => return Ok(Some(format!("Docker does not give the log: {}", Chain(&error)))),
+            Err(error) if is_lasting(&error) => {
+                return Ok(Some(format!("Docker does not give the log: {}", Chain(&error))));
+            }
             Err(error) => return Err(error.into()),
         };
         let mut batches = lines.ready_chunks(BATCH_LINES);
@@ -160,8 +172,12 @@ impl LogKeeper {
         let missing = match opened {
             Ok(Ok(lines)) => read_until(&mut writer, lines, gone).await?,
             Ok(Err(SwarmError::Api { status: 404, .. })) => None,
-            Ok(Err(error)) => Some(format!("what it printed while it was stopped is missing: {}", Chain(&error))),
-            Err(_) => Some("what it printed while it was stopped is missing: no log stream opened in time".to_owned()),
+            Ok(Err(error)) => {
+                Some(format!("what it printed while it was stopped is missing: {}", Chain(&error)))
+            }
+            Err(_) => Some(
+                "what it printed while it was stopped is missing: no log stream opened in time".to_owned(),
+            ),
         };
         finish(writer, missing).await
     }

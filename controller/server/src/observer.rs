@@ -93,7 +93,9 @@ impl Observer {
 
     async fn list(&self, nodes_at: &mut Option<std::time::Instant>) -> bool {
         let asked_at = clock::now();
-        if self.nodes_stale.swap(false, Ordering::Relaxed) || nodes_at.is_none_or(|at| at.elapsed() >= NODES_PERIOD) {
+        if self.nodes_stale.swap(false, Ordering::Relaxed)
+            || nodes_at.is_none_or(|at| at.elapsed() >= NODES_PERIOD)
+        {
             match self.swarm.nodes().await {
                 Ok(nodes) => {
                     *nodes_at = Some(clock::instant());

@@ -73,7 +73,9 @@ impl World for Real {
         if staged.durable {
             let (store, batch) = (self.store.clone(), staged.clone());
             let written = tokio::task::spawn_blocking(move || store.commit(&batch)).await;
-            written.expect("a commit does not panic").map_err(|error| CommitError { source: Box::new(error) })?;
+            written
+                .expect("a commit does not panic")
+                .map_err(|error| CommitError { source: Box::new(error) })?;
         }
         self.metrics.changed(&changes, &self.state.recorded(), clock::now());
         let staged = Arc::unwrap_or_clone(staged);
