@@ -7,6 +7,6 @@ tools=${CARGO_TARGET_DIR:-target}/tools
 PATH=$tools/bin:$PATH
 if ! cargo deny --version >/dev/null 2>&1; then
     echo "cargo-deny is not here: installing it into $tools"
-    cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" cargo-deny@0.20.2 || cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" cargo-deny
+    cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" cargo-deny@0.20.2
 fi
 cargo deny --all-features check bans licenses sources

@@ -17,6 +17,10 @@ pub(super) fn together(settings: &Settings, sources: &Sources) -> Result<(), Set
         let help = "give both --docker-tls-cert and --docker-tls-key, or neither";
         return refuse("docker_tls_cert", "a certificate and its key belong together", help);
     }
+    if settings.docker_tls_ca.is_some() && settings.docker_tls_cert.is_none() {
+        let help = "give --docker-tls-cert and --docker-tls-key as well: a manager asks who calls";
+        return refuse("docker_tls_ca", "an authority without a certificate of our own is of no use", help);
+    }
     if settings.docker_host.is_empty() {
         return refuse(
             "docker_host",
