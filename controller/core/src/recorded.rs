@@ -58,9 +58,9 @@ impl Agenda {
         self.due.iter().take_while(move |(at, _)| *at <= now).map(|(_, key)| key)
     }
 
-    /// The earliest instant at which any is due.
-    pub fn earliest(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+    /// The earliest instant after `now` at which any is due. What is due by `now` says itself when it is due again.
+    pub fn earliest_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.due.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
 
     fn set(&mut self, key: ScheduleKey, at: Option<Timestamp>) {

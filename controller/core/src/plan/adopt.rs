@@ -26,15 +26,36 @@ pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting
         }
     }
     for (run, strangers) in unknown {
-        if draft.run(&run).is_none() {
-            admit(draft, &run, &strangers);
+        match draft.run(&run).cloned() {
+            None => admit(draft, &run, &strangers),
+            Some(known) if known.trigger == Trigger::Adopted => widen(draft, known, &strangers),
+            Some(_) => {}
         }
         for (key, seen) in strangers {
-            if draft.task(&run, &key.task).is_some() {
+            if knows(draft, &run, &key.task) {
                 adopt(draft, key, seen);
             }
         }
     }
+}
+
+/// An adopted run whose spec was made up from what was seen first: what is seen of it later belongs to it as well.
+fn widen(draft: &mut Draft, run: Run, strangers: &[(&AttemptKey, &Sighting)]) {
+    let Some(spec) = draft.spec(&run) else { return };
+    let mut wider = Etl::clone(&spec);
+    for (key, _) in strangers {
+        wider.tasks.entry(key.task.clone()).or_insert_with(unknown_task);
+    }
+    if wider.tasks.len() > spec.tasks.len() {
+        let run = Run { spec: spec_hash(&wider), ..run };
+        draft.change(Change::RunAdmitted { run: Box::new(run), spec: Arc::new(wider) });
+    }
+}
+
+/// Whether the run's spec has the task. The run itself may not: of an adopted one, a task may be seen later than the others.
+fn knows(draft: &Draft, run: &RunKey, task: &Name) -> bool {
+    let spec = draft.run(run).and_then(|run| draft.spec(run));
+    spec.is_some_and(|etl| etl.tasks.contains_key(task))
 }
 
 fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]) {
@@ -63,8 +84,10 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
 }
 
 fn adopt(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
-    let attempt = key.clone();
-    draft.change(Change::AttemptIntended { attempt, fence: seen.fence, at: seen.created_at.min(draft.now) });
+    let at = seen.created_at.min(draft.now);
+    draft.change(Change::AttemptIntended { attempt: key.clone(), fence: seen.fence, at });
+    // It was started, so whatever it waited for was there: without this it would never be tried again.
+    draft.change(Change::TaskEligible { run: key.run.clone(), task: key.task.clone(), at });
     let service = seen.service.clone();
     draft.change(Change::AttemptCreated { attempt: key.clone(), service, at: draft.now });
 }

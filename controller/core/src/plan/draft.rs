@@ -31,7 +31,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(mut self) -> Plan {
-        if let Some(earliest) = self.recorded.agenda.earliest() {
+        if let Some(earliest) = self.recorded.agenda.earliest_after(self.now) {
             self.wake(earliest);
         }
         self.plan

@@ -15,6 +15,8 @@ mod retention;
 mod retry;
 mod sight;
 mod stuck;
+#[cfg(test)]
+mod tests;
 pub mod tick;
 mod verdict;
 

@@ -169,16 +169,16 @@ fn unknown_schedule(key: &ScheduleKey) -> Answer {
     refuse("NotFound", format!("no schedule `{key}`"), "see `etlctl get schedules -A`")
 }
 
-/// The ticks it slept through are over: they are decided before the suspension ends.
+/// The suspension ends now, and is kept until the ticks that it covered are decided: they stay missed, with their reason.
 fn resume(draft: &mut Draft, schedule: &ScheduleKey) -> Answer {
     let Some(record) = draft.schedule(schedule) else { return unknown_schedule(schedule) };
     let object = format!("schedule/{}", schedule.name);
-    if record.suspension.is_none() {
+    let lasts = |suspension: &&Suspension| suspension.until.is_none_or(|until| draft.now < until);
+    let Some(suspension) = record.suspension.as_ref().filter(lasts).cloned() else {
         return done(object, "unchanged: not suspended here; `suspend: true` in its spec is changed in git");
-    }
-    let until = draft.now;
-    draft.change(Change::ScheduleDecided { schedule: schedule.clone(), until, missed: Vec::new() });
-    draft.change(Change::Resumed { schedule: schedule.clone() });
+    };
+    let suspension = Suspension { until: Some(draft.now), ..suspension };
+    draft.change(Change::Suspended { schedule: schedule.clone(), suspension });
     done(object, "resumed")
 }
 

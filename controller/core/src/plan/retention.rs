@@ -12,7 +12,8 @@ use crate::run::Run;
 
 /// Age alone is looked at this often.
 const SWEEP_PERIOD: SignedDuration = SignedDuration::from_hours(1);
-/// A run is kept at least this long after its end: a list of Swarm tasks asked for earlier may still show its services.
+/// A run is kept at least this long after its last service is gone: a list that lags behind may still show it, and a service
+/// that no record explains would be taken for a stranger.
 const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn sweep(draft: &mut Draft) {
@@ -47,10 +48,20 @@ fn sweep_etl(draft: &mut Draft, etl: &EtlKey) {
             if success { (&mut succeeded, policy.keep_succeeded) } else { (&mut failed, policy.keep_failed) };
         *count += 1;
         let age = draft.now.duration_since(at);
-        if age > KEPT_AT_LEAST && (*count > keep || age > policy.keep_for) {
+        if (*count > keep || age > policy.keep_for) && is_out_of_sight(draft, &run) {
             draft.change(Change::RunForgotten { run });
         }
     }
+}
+
+/// Whether no list, neither the newest nor one that lags behind, shows anything of a settled run.
+fn is_out_of_sight(draft: &Draft, key: &RunKey) -> bool {
+    let Some(run) = draft.run(key) else { return false };
+    let attempts = run.tasks.values().flat_map(|task| &task.attempts);
+    let released = attempts.filter_map(|attempt| attempt.released_at);
+    let gone_at = released.chain(run.end.as_ref().map(|end| end.at)).max();
+    let is_old = gone_at.is_some_and(|at| draft.now.duration_since(at) > KEPT_AT_LEAST);
+    is_old && !draft.observed.sightings.iter().any(|seen| seen.attempt.run == *key)
 }
 
 fn forget_specs(draft: &mut Draft) {

@@ -16,7 +16,7 @@ use crate::desired::{EtlObject, ScheduleObject};
 use crate::name::{RunKey, ScheduleKey};
 use crate::observed::SwarmHealth;
 use crate::outcome::{EndState, StopReason};
-use crate::recorded::{MissReason, MissedTick, ScheduleRecord};
+use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
 use crate::run::Trigger;
 use crate::spec::{ConcurrencyPolicy, Schedule, When, check_param_values};
 
@@ -106,6 +106,10 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         missed.extend(reason.map(|reason| MissedTick { tick, reason }));
     }
     draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed });
+    let over = |suspension: &Suspension| suspension.until.is_some_and(|end| end <= until);
+    if record.suspension.as_ref().is_some_and(over) {
+        draft.change(Change::Resumed { schedule: schedule.key.clone() });
+    }
 }
 
 /// The newest due ticks, oldest first, and the newest of those that are too many.
@@ -154,7 +158,7 @@ fn refused_by_clock(
     tick: Timestamp,
     now: Timestamp,
 ) -> Option<MissReason> {
-    let suspended = |suspension: &crate::recorded::Suspension| {
+    let suspended = |suspension: &Suspension| {
         suspension.since <= tick && suspension.until.is_none_or(|until| tick < until)
     };
     if schedule.suspend || record.suspension.as_ref().is_some_and(suspended) {

@@ -107,8 +107,8 @@ impl Staged {
             Change::RunEnded { run, state, at, message } => self.with_run(recorded, run, |run| {
                 run.end = Some(RunEnd { state: *state, at: *at, message: message.clone() });
             }),
-            Change::RunReopened { run, tasks, at } => {
-                self.with_run(recorded, run, |run| reopen(run, tasks, *at));
+            Change::RunReopened { run, tasks, .. } => {
+                self.with_run(recorded, run, |run| reopen(run, tasks));
                 self.tasks.extend(tasks.iter().map(|task| (run.clone(), task.clone())));
             }
             Change::ImagePinned { run, image, digest } => self.with_run(recorded, run, |run| {
@@ -141,12 +141,14 @@ impl Staged {
         let mut counters = self.counters.unwrap_or(recorded.counters);
         counters.fence = counters.fence.max(fence);
         self.counters = Some(counters);
-        self.with_task(recorded, &key.run, &key.task, |task| {
-            task.retry_at = None;
-            if !task.attempts.iter().any(|attempt| attempt.number == key.number) {
-                task.attempts.push(Attempt::intended(key.number, fence, at));
-            }
-        });
+        let Some(run) = self.run(recorded, &key.run) else { return };
+        // An adopted run may not have the task yet: of it only what was seen is known.
+        let task = run.tasks.entry(key.task.clone()).or_default();
+        task.retry_at = None;
+        if !task.attempts.iter().any(|attempt| attempt.number == key.number) {
+            task.attempts.push(Attempt::intended(key.number, fence, at));
+        }
+        self.tasks.insert((key.run.clone(), key.task.clone()));
     }
 
     fn note_tick(&mut self, recorded: &Recorded, run: &Run) {
@@ -219,10 +221,11 @@ fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) 
     record.missed.drain(..excess);
 }
 
-fn reopen(run: &mut Run, tasks: &[Name], at: Timestamp) {
+/// It waits for its place among the ETL's active runs again: others may have taken it meanwhile.
+fn reopen(run: &mut Run, tasks: &[Name]) {
     run.end = None;
     run.stopping = None;
-    run.started_at = Some(at);
+    run.started_at = None;
     for task in
         tasks.iter().filter_map(|name| run.tasks.get_mut(name).map(|_| name.clone())).collect::<Vec<_>>()
     {

@@ -1,0 +1,201 @@
+//! Whole passes over a small record: what the simulation found, each as the shortest story that shows it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Plan, plan};
+use crate::action::{Action, ActionKey, ActionKind};
+use crate::change::Change;
+use crate::desired::{Desired, Policy};
+use crate::fixtures::{at, etl_key, name};
+use crate::name::{AttemptKey, EtlKey, RunKey};
+use crate::observed::{Answer, Observed, Report, Request, Sighting, SwarmHealth, SwarmTaskState as S, Verb};
+use crate::recorded::{AcceptedFile, MissReason, Recorded};
+use crate::run::{LogSummary, Trigger};
+
+/// A record that passes alter, and the specs in force.
+#[derive(Default)]
+struct Story {
+    desired: Desired,
+    recorded: Recorded,
+}
+
+fn etl(name: &str, spec: &str) -> (String, AcceptedFile) {
+    let text = format!(
+        "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n{spec}  tasks:\n    load: {{image: x, retries: {{limit: 1, delay: 10s}}}}\n"
+    );
+    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text })
+}
+
+impl Story {
+    fn with(files: impl IntoIterator<Item = (String, AcceptedFile)>) -> Self {
+        let files: BTreeMap<_, _> = files.into_iter().collect();
+        let desired = Desired::build(&files, &Desired::default());
+        Self { desired, recorded: Recorded { files, ..Recorded::default() } }
+    }
+
+    fn pass(&mut self, now: Timestamp, observed: Observed) -> Plan {
+        let plan = plan(&self.desired, &observed, &self.recorded, now);
+        let staged = self.recorded.stage(&plan.changes);
+        self.recorded.install(staged);
+        plan
+    }
+
+    fn ask(&mut self, now: Timestamp, id: &str, verb: Verb) -> Plan {
+        let request = Request { id: id.into(), user: "ada".into(), verb };
+        self.pass(now, Observed { requests: vec![request], ..seen([]) })
+    }
+
+    fn run(&mut self, now: Timestamp, id: &str) -> RunKey {
+        let etl = hello();
+        self.ask(now, id, Verb::Run { etl: etl.clone(), params: BTreeMap::new() });
+        RunKey::of_request(&etl, id)
+    }
+
+    fn report(&mut self, now: Timestamp, attempt: &AttemptKey, answer: Answer) -> Plan {
+        let report = Report { attempt: attempt.clone(), at: now, answer };
+        self.pass(now, Observed { reports: vec![report], ..seen([]) })
+    }
+
+    /// From its creation to its end in the Swarm, as one list shows it.
+    fn end(&mut self, now: Timestamp, run: &RunKey, state: S) -> AttemptKey {
+        let attempt = load(run);
+        self.pass(now, seen([sighting(&attempt, state)]));
+        attempt
+    }
+
+    /// Its log is kept and its service gone.
+    fn settle(&mut self, now: Timestamp, attempt: &AttemptKey) {
+        let log = LogSummary { lines: 0, bytes: 0, dropped: 0, complete: true };
+        self.report(now, attempt, Answer::LogKept(log));
+        self.report(now, attempt, Answer::Released);
+    }
+
+    fn is_active(&self, run: &RunKey) -> bool {
+        self.recorded.runs.get(run).is_some_and(|run| run.is_active())
+    }
+}
+
+fn hello() -> EtlKey {
+    etl_key("hello")
+}
+
+fn load(run: &RunKey) -> AttemptKey {
+    AttemptKey { run: run.clone(), task: name("load"), number: 1 }
+}
+
+fn sighting(attempt: &AttemptKey, state: S) -> Sighting {
+    let code = if state == S::Complete { 0 } else { 3 };
+    let seen = crate::fixtures::sighting(state, S::Shutdown, Some(code), "");
+    Sighting { attempt: attempt.clone(), ..seen }
+}
+
+fn seen<const N: usize>(sightings: [Sighting; N]) -> Observed {
+    Observed {
+        swarm: SwarmHealth::Up,
+        listed_at: Some(at(0)),
+        sightings: sightings.into(),
+        ..Observed::default()
+    }
+}
+
+#[test]
+fn a_pass_at_one_schedules_tick_wakes_for_the_next_tick_of_another() {
+    let spec = |every| format!("  schedule: {{every: {every}}}\n");
+    let mut story = Story::with([etl("hello", &spec("60s")), etl("bye", &spec("69s"))]);
+    story.pass(at(0), seen([]));
+    let plan = story.pass(at(60), seen([]));
+    assert_eq!(plan.wake_at, Some(at(69)));
+}
+
+#[test]
+fn a_retried_run_waits_for_its_place_among_its_etls_active_runs() {
+    let mut story = Story::with([etl("hello", "")]);
+    let first = story.run(at(0), "first");
+    story.end(at(1), &first, S::Failed);
+    let retry = story.recorded.task(&first, &name("load")).and_then(|task| task.retry_at);
+    assert!(retry.is_some(), "it has a retry left, so it is cancelled instead");
+    story.ask(at(2), "stop", Verb::Cancel { run: first.clone() });
+    story.pass(at(3), seen([]));
+    let second = story.run(at(4), "second");
+    assert!(story.is_active(&second));
+    story.ask(at(5), "again", Verb::Retry { run: first.clone(), tasks: Vec::new() });
+    assert!(!story.is_active(&first), "maxActiveRuns is 1, and the second run is active");
+    let second = story.end(at(6), &second, S::Complete);
+    story.settle(at(7), &second);
+    assert!(story.is_active(&first));
+}
+
+#[test]
+fn ticks_of_a_suspension_stay_missed_after_its_end() {
+    let mut story = Story::with([etl("hello", "  schedule: {every: 60s}\n")]);
+    story.pass(at(0), seen([]));
+    let (schedule, reason) = (hello(), String::new());
+    story.ask(at(50), "off", Verb::Suspend { schedule: schedule.clone(), until: None, reason });
+    // The controller is down meanwhile: the ticks at 60 and 120 are due when it is asked to resume.
+    story.ask(at(130), "on", Verb::Resume { schedule: schedule.clone() });
+    story.pass(at(180), seen([]));
+    let record = &story.recorded.schedules[&schedule];
+    assert_eq!(record.missed_total.get(&MissReason::Suspended), Some(&2));
+    assert_eq!(record.last_tick, Some(at(180)));
+    assert_eq!(record.suspension, None);
+}
+
+#[test]
+fn a_service_is_not_removed_while_its_creation_may_be_on_its_way() {
+    for (in_flight, expected) in [(true, 0), (false, 1)] {
+        let mut story = Story::with([etl("hello", "")]);
+        let run = story.run(at(0), "one");
+        let attempt = story.end(at(1), &run, S::Complete);
+        let log = LogSummary { lines: 0, bytes: 0, dropped: 0, complete: true };
+        story.report(at(2), &attempt, Answer::LogKept(log));
+        let start = ActionKey { attempt, kind: ActionKind::Start };
+        let keys = in_flight.then_some(start).into_iter().collect();
+        let plan = story.pass(at(3), Observed { in_flight: keys, ..seen([]) });
+        let removals = plan.actions.iter().filter(|action| matches!(action, Action::RemoveService { .. }));
+        assert_eq!(removals.count(), expected, "creation under way: {in_flight}");
+    }
+}
+
+#[test]
+fn a_run_is_not_forgotten_while_a_list_may_show_its_services() {
+    for (released, shown, forgotten) in [(300, true, false), (300, false, true), (595, false, false)] {
+        let mut story = Story::with([etl("hello", "")]);
+        story.desired.policy = Policy { keep_succeeded: 0, ..Policy::default() }.into();
+        let run = story.run(at(0), "one");
+        let attempt = story.end(at(1), &run, S::Complete);
+        story.settle(at(released), &attempt);
+        story.recorded.swept_at = None;
+        let list = if shown { seen([sighting(&attempt, S::Complete)]) } else { seen([]) };
+        let plan = story.pass(at(600), list);
+        let forgets = plan.changes.iter().any(|change| matches!(change, Change::RunForgotten { .. }));
+        assert_eq!(forgets, forgotten, "released at {released}, in the list: {shown}");
+    }
+}
+
+#[test]
+fn an_adopted_task_is_tried_again_even_after_a_restart() {
+    let mut story = Story::with([etl("hello", "")]);
+    let run = RunKey::of_request(&hello(), "of a lost store");
+    story.end(at(1), &run, S::Failed);
+    assert_eq!(story.recorded.runs[&run].trigger, Trigger::Adopted);
+    assert!(story.recorded.task(&run, &name("load")).is_some_and(|task| task.eligible_at.is_some()));
+    let plan = story.pass(at(30), seen([]));
+    let again = AttemptKey { number: 2, ..load(&run) };
+    let intends =
+        |change: &Change| matches!(change, Change::AttemptIntended { attempt, .. } if *attempt == again);
+    assert!(plan.changes.iter().any(intends), "{:?}", plan.changes);
+}
+
+#[test]
+fn what_is_seen_later_of_an_adopted_run_is_adopted_too() {
+    let mut story = Story::default();
+    let run = RunKey::of_request(&hello(), "of a lost store");
+    let first = story.end(at(1), &run, S::Running);
+    let second = AttemptKey { task: name("clean"), ..first.clone() };
+    story.pass(at(2), seen([sighting(&first, S::Running), sighting(&second, S::Complete)]));
+    let task = story.recorded.task(&run, &second.task).expect("it was adopted");
+    assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
+    assert!(story.recorded.task(&run, &first.task).is_some_and(|task| task.live().is_some()));
+}
