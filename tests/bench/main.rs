@@ -78,6 +78,7 @@ fn busy(figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {
     ratio(figures, ["chain10_ratio", "chain10_floor_seconds", "chain10_seconds"], &chains);
     ratio(figures, ["parallel50_ratio", "parallel50_floor_seconds", "parallel50_seconds"], &parallels);
     figures.insert("controller_cpu_seconds_parallel50", rounded(median(cpu)));
+    println!("{figures:#?}");
     tick_lag(&lab, &controller, figures)?;
     nothing_left(&lab, &controller)
 }
@@ -147,11 +148,13 @@ fn tick_lag(lab: &Lab, controller: &Controller, figures: &mut BTreeMap<&str, Val
     let since = engine_now(lab)?;
     let ticking = etl("ticking", "schedule: {every: 1s, concurrencyPolicy: Allow}", "command: ['true']");
     controller.commit(&[("ticking.etl.yaml", Some(&ticking))])?;
-    let mut lags: Vec<f64> = Vec::new();
+    // The engine remembers its newest few hundred events only, so they are gathered as they come.
+    let mut seen: BTreeMap<String, f64> = BTreeMap::new();
     wait_until("enough ticks", PATIENCE * 2, || {
-        lags = lags_since(lab, &since)?;
-        Ok(lags.len() >= TICKS)
+        seen.extend(lags_since(lab, &since)?);
+        Ok(seen.len() >= TICKS)
     })?;
+    let mut lags: Vec<f64> = seen.into_values().collect();
     controller.commit(&[("ticking.etl.yaml", None)])?;
     controller.etlctl(&["reconcile", "source/main"])?;
     figures.insert("tick_to_create_ms_p50", rounded(percentile(&mut lags, 50)));
@@ -168,21 +171,21 @@ fn engine_now(lab: &Lab) -> anyhow::Result<String> {
     Ok(format!("{}Z", second.trim_end_matches('Z')))
 }
 
-fn lags_since(lab: &Lab, since: &str) -> anyhow::Result<Vec<f64>> {
+fn lags_since(lab: &Lab, since: &str) -> anyhow::Result<Vec<(String, f64)>> {
     let filters = ["--filter", "type=service", "--filter", "event=create"];
     let format = ["--until", "0s", "--format", "{{.TimeNano}} {{.Actor.Attributes.name}}"];
     let text = lab.docker(0, &[&["events", "--since", since][..], &filters, &format].concat())?;
     Ok(text.lines().filter_map(lag).collect())
 }
 
-/// Milliseconds between the tick that a service's name bears and the event of its creation.
-fn lag(line: &str) -> Option<f64> {
+/// A service's name, and the milliseconds between the tick that a service's name bears and the event of its creation.
+fn lag(line: &str) -> Option<(String, f64)> {
     let (nanos, name) = line.split_once(' ')?;
     let suffix = name.strip_prefix("etl_default_ticking_main_")?.split('-').next()?;
     let padded = if suffix.len() == 13 { format!("{suffix}00") } else { suffix.to_owned() };
     let tick = jiff::civil::DateTime::strptime("%Y%m%dt%H%M%S", &padded).ok()?;
     let tick = tick.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_nanosecond();
-    Some((nanos.parse::<i128>().ok()? - tick) as f64 / 1e6)
+    Some((name.to_owned(), (nanos.parse::<i128>().ok()? - tick) as f64 / 1e6))
 }
 
 fn idle(figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {

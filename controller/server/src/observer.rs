@@ -20,6 +20,8 @@ const PERIOD_MIN: Duration = Duration::from_millis(100);
 const PERIOD_MAX: Duration = Duration::from_secs(2);
 /// A list may take this share of the time at most: 1/50.
 const PERIOD_PER_LIST: u32 = 50;
+/// From a container's end on this engine to Swarm's record of it: states are written in batches.
+const HINT_LAG: Duration = Duration::from_millis(50);
 /// Nodes are listed this often while an attempt lives; node events come sooner.
 const NODES_PERIOD: Duration = Duration::from_secs(5);
 /// Between tries while the Swarm does not answer.
@@ -146,21 +148,29 @@ impl Observer {
     }
 
     async fn pause(&self, list_took: Duration, healthy: bool, stop: &CancellationToken) {
-        let busy = self.busy.load(Ordering::Relaxed);
         let least = (list_took * PERIOD_PER_LIST).clamp(PERIOD_MIN, PERIOD_MAX);
-        let period = if !healthy { DOWN_PERIOD } else { least };
-        let stopped = || stop.cancelled();
+        let busy = self.busy.load(Ordering::Relaxed);
+        let period = match (healthy, busy) {
+            (false, _) => DOWN_PERIOD,
+            (true, true) => least,
+            (true, false) => self.idle_period,
+        };
         tokio::select! {
             () = tokio::time::sleep(period) => {}
-            () = stopped() => return,
+            // A hint is worth a look, though not sooner than Swarm has written what it hints at.
+            () = self.hinted(least, busy), if healthy => {}
+            () = stop.cancelled() => {}
         }
-        if healthy && !busy && !self.busy.load(Ordering::Relaxed) {
-            tokio::select! {
-                () = tokio::time::sleep(self.idle_period.saturating_sub(period)) => {}
-                () = self.look.notified() => {}
-                () = stopped() => {}
-            }
+    }
+
+    /// Returns when a hint has come and there may be something to see.
+    async fn hinted(&self, least: Duration, busy: bool) {
+        let earliest = tokio::time::sleep(if busy { PERIOD_MIN } else { least });
+        self.look.notified().await;
+        if busy {
+            tokio::time::sleep(HINT_LAG).await;
         }
+        earliest.await;
     }
 
     /// Listens to hints until stopped. A stream that breaks loses nothing: lists are the truth.

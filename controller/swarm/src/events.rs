@@ -16,8 +16,6 @@ use crate::raw::Event;
 
 /// Longest event that is believed; one with a hundred long labels has a few KiB.
 const EVENT_BYTES_MAX: usize = 1 << 20;
-/// What our services' names begin with.
-const SERVICE_PREFIX: &str = "etl_";
 
 /// Something may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +30,11 @@ pub enum Hint {
 pub type Hints = Pin<Box<dyn Stream<Item = Hint> + Send>>;
 
 impl Swarm {
-    /// Listens: service and node events of the whole Swarm, container events of the asked engine alone.
+    /// Listens: node events of the whole Swarm, ends of containers of the asked engine alone. Service events are left
+    /// out: most of them tell of what we did ourselves a moment ago.
     pub async fn events(&self) -> Result<Hints, SwarmError> {
         let filters: [(&str, &[&str]); 2] =
-            [("type", &["service", "node", "container"]), ("event", &["create", "update", "remove", "die"])];
+            [("type", &["node", "container"]), ("event", &["update", "remove", "die"])];
         let body = self.open(&Ask::get("events", filtered("/events", &filters))).await?;
         let listener =
             Listener { body, controller: self.inner.config.controller.clone(), decoder: Decoder::default() };
@@ -90,7 +89,6 @@ fn hint(event: &Event, controller: &str) -> Option<Hint> {
     let attributes = &event.actor.attributes;
     let ours = match event.kind.as_str() {
         "node" => return Some(Hint::Nodes),
-        "service" => attributes.get("name").is_some_and(|name| name.starts_with(SERVICE_PREFIX)),
         "container" => {
             attributes.get(&format!("{LABEL_PREFIX}controller")).is_some_and(|value| value == controller)
         }
@@ -110,8 +108,7 @@ mod tests {
             |kind: &str, key: &str, value: &str| json!({"Type": kind, "Actor": {"Attributes": {key: value}}});
         for (event, expected) in [
             (event("node", "name", "alpha"), Some(Hint::Nodes)),
-            (event("service", "name", "etl_north_rna_load_m1_1"), Some(Hint::Tasks)),
-            (event("service", "name", "web"), None),
+            (event("service", "name", "etl_north_rna_load_m1_1"), None),
             (event("container", "swarm.etl.controller", "etl"), Some(Hint::Tasks)),
             (event("container", "swarm.etl.controller", "other"), None),
             (event("container", "image", "busybox"), None),

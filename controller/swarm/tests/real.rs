@@ -60,6 +60,8 @@ async fn runs_once_and_tells_all(stage: &Stage) {
     let mut hints = stage.swarm.events().await.unwrap();
     let mut draft = draft("hello", "echo out; echo err >&2; echo \"$WORD\"; exit 3");
     draft.env = vec!["WORD=a b".to_owned()];
+    // Ends of containers are told by the asked engine alone.
+    draft.placement.constraints = vec![format!("node.hostname == {}", stage.lab.node_name(0))];
     let id = created(stage, &draft).await;
     let hint = tokio::time::timeout(PATIENCE, hints.next()).await.unwrap();
     assert_eq!(hint, Some(Hint::Tasks));
@@ -202,7 +204,10 @@ async fn sees_a_drained_node(stage: &Stage) {
     draft.placement.constraints = vec![format!("node.hostname == {}", stage.lab.node_name(1))];
     let id = created(stage, &draft).await;
     seen_in(stage, "drained", State::Running).await;
+    let mut hints = stage.swarm.events().await.unwrap();
     stage.lab.drain(1).unwrap();
+    let hint = tokio::time::timeout(PATIENCE, hints.next()).await.unwrap();
+    assert_eq!(hint, Some(Hint::Nodes));
     let seen = seen_in(stage, "drained", State::Shutdown).await;
     assert_eq!((seen.desired, seen.exit_code), (State::Shutdown, Some(143)), "{seen:?}");
     let nodes = stage.swarm.nodes().await.unwrap();
