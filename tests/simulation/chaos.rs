@@ -1,0 +1,192 @@
+//! What goes wrong from outside, and what people ask for, at random.
+
+use etl_core::name::{AttemptKey, RunKey, ScheduleKey};
+use etl_core::observed::{Request, Verb};
+use etl_core::run::Run;
+
+use crate::fault::Fault;
+use crate::sim::{Event, Sim};
+use crate::swarm::{Agent, Api};
+use crate::time::{HOUR, MINUTE, Ms, SECOND, timestamp};
+
+impl Sim {
+    /// Something breaks, and something else will.
+    pub fn chaos(&mut self) {
+        if self.calm {
+            return;
+        }
+        self.later(2 * SECOND, 80 * SECOND, Event::Chaos);
+        match self.dice.below(14) {
+            0 | 1 => self.silence_one(Agent::Frozen),
+            2 => self.silence_one(Agent::Partitioned),
+            3 => self.silence_one(Agent::Dead),
+            4 => self.drain_one(),
+            5 => self.break_api(),
+            6 => self.break_lists(),
+            7 => self.lose_leader(),
+            8 => self.operator_removes(),
+            9 => self.put_foreign_name(),
+            10 => self.jump_clock(),
+            11 => self.crash_idle(),
+            12 => self.orphan_one(),
+            _ => {}
+        }
+    }
+
+    fn some_node(&mut self) -> usize {
+        usize::try_from(self.dice.below(self.swarm.nodes.len() as u64)).unwrap_or(0)
+    }
+
+    fn silence_one(&mut self, agent: Agent) {
+        let node = self.some_node();
+        self.silence(node, agent);
+        let high = self.dice.one_of([15 * SECOND, MINUTE, 6 * MINUTE]);
+        self.later(2 * SECOND, high, Event::NodeBack(node));
+    }
+
+    fn drain_one(&mut self) {
+        let node = self.some_node();
+        self.drain(node);
+        self.later(10 * SECOND, 4 * MINUTE, Event::NodeBack(node));
+    }
+
+    /// A node's trouble is over, whatever it was.
+    pub fn node_back(&mut self, node: usize) {
+        self.bring_back(node);
+        self.activate(node);
+    }
+
+    fn break_api(&mut self) {
+        self.swarm.api = self.dice.one_of([Api::Refusing, Api::Hanging, Api::NoQuorum]);
+        let fault = if self.swarm.api == Api::NoQuorum { Fault::NoQuorum } else { Fault::Outage };
+        self.befalls(fault);
+        let high = self.dice.one_of([5 * SECOND, 30 * SECOND, 3 * MINUTE]);
+        self.later(SECOND, high, Event::ApiBack);
+    }
+
+    fn break_lists(&mut self) {
+        self.swarm.lists_fail = true;
+        self.befalls(Fault::ListFailed);
+        let high = self.dice.one_of([5 * SECOND, 5 * MINUTE]);
+        self.later(SECOND, high, Event::ApiBack);
+    }
+
+    fn lose_leader(&mut self) {
+        self.swarm.api = Api::Hanging;
+        self.change_leader();
+        self.later(SECOND, 25 * SECOND, Event::ApiBack);
+    }
+
+    /// The managers answer again.
+    pub fn api_back(&mut self) {
+        self.swarm.api = Api::Up;
+        self.swarm.lists_fail = false;
+        self.process_hint_nodes();
+    }
+
+    fn operator_removes(&mut self) {
+        let ours = self.swarm.services.iter().filter(|(_, service)| service.attempt.is_some());
+        let ours: Vec<String> = ours.map(|(id, _)| id.clone()).collect();
+        let Some(id) = self.dice.pick(&ours).cloned() else { return };
+        let Some(attempt) = self.swarm.services.get(&id).and_then(|service| service.attempt.clone()) else {
+            return;
+        };
+        self.befalls(Fault::OperatorRemoved);
+        self.note(format_args!("somebody removes {id} of {attempt}"));
+        let truth = self.ledger.truth(&attempt);
+        (truth.removed_by_operator, truth.may_repeat) = (true, true);
+        self.take_service(&id);
+    }
+
+    /// A service of somebody else takes the name of an attempt that is to come.
+    fn put_foreign_name(&mut self) {
+        let next = |run: &Run| -> Vec<AttemptKey> {
+            let open = run.tasks.iter().filter(|(_, task)| task.end.is_none() && task.live().is_none());
+            let number =
+                |task: &etl_core::run::TaskRun| task.attempts.last().map_or(1, |last| last.number + 1);
+            open.map(|(name, task)| run.attempt_key(name, number(task))).collect()
+        };
+        let coming: Vec<AttemptKey> = self.durable.open_runs().flat_map(next).collect();
+        let Some(name) = self.dice.pick(&coming).map(AttemptKey::service_name) else { return };
+        if !self.swarm.names.contains_key(&name) {
+            self.note(format_args!("a foreign service takes the name {name}"));
+            self.put_foreign(&name);
+            self.ledger.foreign.insert(name);
+        }
+    }
+
+    /// Never more than an hour off, all in all.
+    fn jump_clock(&mut self) {
+        let far = self.dice.one_of([30 * SECOND, 10 * MINUTE, HOUR]);
+        let skew = (self.skew + self.dice.between(-far, far)).clamp(-HOUR, HOUR);
+        self.befalls(if skew > self.skew { Fault::ClockForward } else { Fault::ClockBack });
+        self.skew = skew;
+    }
+
+    fn crash_idle(&mut self) {
+        if self.process.alive && self.mood.crash > 0 {
+            self.befalls(Fault::CrashIdle);
+            self.crash();
+        }
+    }
+
+    /// Somebody asks for something.
+    pub fn people(&mut self) {
+        if self.calm {
+            return;
+        }
+        self.later(2 * SECOND, 100 * SECOND, Event::People);
+        let runs: Vec<RunKey> = self.process.recorded.runs.keys().cloned().collect();
+        let schedules: Vec<ScheduleKey> = self.process.recorded.schedules.keys().cloned().collect();
+        let etls: Vec<_> = self.process.desired.etls.keys().cloned().collect();
+        let run = self.dice.pick(&runs).cloned();
+        let schedule = self.dice.pick(&schedules).cloned();
+        let until = self.dice.permille(500).then(|| timestamp(self.wall() + self.seed as Ms % 7 * MINUTE));
+        let verb = match self.dice.below(10) {
+            0..=3 => {
+                self.dice.pick(&etls).map(|etl| Verb::Run { etl: etl.clone(), params: Default::default() })
+            }
+            4 | 5 => run.map(|run| Verb::Cancel { run }),
+            6 | 7 => run.map(|run| Verb::Retry { run, tasks: Vec::new() }),
+            8 => schedule.map(|schedule| Verb::Suspend { schedule, until, reason: String::new() }),
+            _ => schedule.map(|schedule| Verb::Resume { schedule }),
+        };
+        if let Some(verb) = verb {
+            let id = format!("request-{}", self.dice.roll());
+            self.ask(id, verb);
+        }
+    }
+
+    fn ask(&mut self, id: String, verb: Verb) {
+        if !self.process.alive {
+            return;
+        }
+        let fault = match &verb {
+            Verb::Run { .. } => Fault::RunAsked,
+            Verb::Cancel { .. } => Fault::CancelAsked,
+            Verb::Retry { .. } => Fault::RetryAsked,
+            Verb::Suspend { .. } => Fault::SuspendAsked,
+            Verb::Resume { .. } => Fault::ResumeAsked,
+        };
+        self.befalls(fault);
+        if fault == Fault::RunAsked && self.dice.permille(300) {
+            self.later(1, 30 * SECOND, Event::Repeat(Box::new((id.clone(), verb.clone()))));
+        }
+        self.leave_request(id, verb);
+    }
+
+    /// The same request again: its first answer may have been lost.
+    pub fn repeat(&mut self, id: String, verb: Verb) {
+        if self.process.alive && !self.calm {
+            self.befalls(Fault::RunAskedTwice);
+            self.leave_request(id, verb);
+        }
+    }
+
+    /// A request for the next pass.
+    pub fn leave_request(&mut self, id: String, verb: Verb) {
+        self.note(format_args!("{id}: {verb:?}"));
+        self.process.requests.push(Request { id, user: "ada".to_owned(), verb });
+        self.wake();
+    }
+}

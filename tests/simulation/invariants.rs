@@ -1,0 +1,295 @@
+//! The invariants of the architecture, by their numbers, checked while things happen. Each is stated over what really happened
+//! (the ledger, the model Swarm) or what is durable, never over what the controller says of itself.
+
+use etl_core::action::Action;
+use etl_core::change::Change;
+use etl_core::name::{AttemptKey, EtlKey, RunKey};
+use etl_core::outcome::{Outcome, RejectedBy};
+use etl_core::plan::tick::next_tick;
+use etl_core::recorded::{MissReason, Staged};
+use etl_core::run::{Attempt, AttemptEnd, Run, Trigger};
+use etl_core::service::LABEL_PREFIX;
+use etl_core::spec::{ConcurrencyPolicy, OnNodeLost};
+use jiff::Timestamp;
+
+use crate::sim::Sim;
+use crate::swarm::Ended;
+
+impl Sim {
+    fn durable_attempt(&self, key: &AttemptKey) -> Option<&Attempt> {
+        let task = self.durable.task(&key.run, &key.task)?;
+        task.attempts.iter().find(|attempt| attempt.number == key.number)
+    }
+
+    /// I3: nothing is done before what it follows from is durable.
+    pub fn check_action(&mut self, action: &Action) {
+        let key = action.key();
+        let attempt = self.durable_attempt(&key.attempt);
+        let why = match action {
+            Action::StartAttempt { draft, .. } => {
+                let fence = draft.labels.get(&format!("{LABEL_PREFIX}fence")).cloned().unwrap_or_default();
+                let meant = |attempt: &&Attempt| {
+                    attempt.end.is_none() && attempt.stopping.is_none() && attempt.fence.to_string() == fence
+                };
+                attempt.filter(meant).is_none().then_some("created without a durable intent")
+            }
+            Action::RemoveService { .. } => {
+                let done = |attempt: &&Attempt| attempt.end.is_some() && attempt.log.is_some();
+                attempt.filter(done).is_none().then_some("removed before its outcome and log are durable")
+            }
+            Action::StopAttempt { .. } => {
+                let stopping = attempt.is_some_and(|attempt| attempt.stopping.is_some());
+                (!stopping).then_some("stopped before the reason is durable")
+            }
+            Action::DrainLog { reachable, .. } => {
+                let gone = attempt.is_some_and(|attempt| self.is_out_of_reach(attempt));
+                (!reachable && !gone).then_some("its log is given up, although its node can be asked")
+            }
+            Action::FollowLog { .. } | Action::InspectService { .. } => None,
+        };
+        if let Some(why) = why {
+            self.fail("I3: nothing is acted on before it is durable", format!("{}: {why}", key.attempt));
+        }
+    }
+
+    fn is_out_of_reach(&self, attempt: &Attempt) -> bool {
+        let lost = |end: &AttemptEnd| matches!(end.outcome, Outcome::NodeLost | Outcome::Vanished);
+        let node = attempt.node.as_ref();
+        let nodes = &self.process.snapshot.nodes;
+        let down = node.and_then(|node| nodes.iter().find(|known| known.id == node.id));
+        let down = down.is_some_and(|node| node.status == etl_core::observed::NodeStatus::Down);
+        attempt.end.as_ref().is_some_and(lost) || attempt.released_at.is_some() || down
+    }
+
+    /// What just became durable must be true and within bounds.
+    pub fn check_durable_changes(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::RunAdmitted { run, .. } => self.check_admitted(run, changes),
+                Change::AttemptIntended { attempt, fence, .. } => self.check_intended(attempt, *fence),
+                Change::AttemptEnded { attempt, end } => self.check_outcome(attempt, end),
+                Change::RunStarted { run, .. } | Change::RunReopened { run, .. } => {
+                    self.check_active_runs(&run.etl, changes);
+                }
+                Change::LogKept { attempt, log } if !log.complete => self.check_lost_log(attempt),
+                Change::RunForgotten { run } => {
+                    // Its name is free again for whoever asks with the same id.
+                    self.ledger.admitted.remove(run);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn check_admitted(&mut self, run: &Run, changes: &[Change]) {
+        // A run that was adopted in part is admitted anew with what is seen of it later.
+        let widened = run.trigger == Trigger::Adopted;
+        if self.ledger.admitted.insert(run.key.clone()) {
+            self.tally.runs += 1;
+        } else if !widened {
+            self.fail("I1: a run is admitted once", run.key.to_string());
+        }
+        match &run.trigger {
+            Trigger::Schedule { schedule, tick } => {
+                if !self.ledger.ticks.insert((schedule.clone(), *tick)) {
+                    self.fail("I1: a tick becomes at most one run", format!("{schedule} at {tick}"));
+                }
+                self.check_concurrency(run, changes);
+            }
+            Trigger::Adopted => {
+                self.tally.adopted += 1;
+                if self.ledger.stores_lost == 0 {
+                    self.fail(
+                        "I1: nothing is a stranger to a store that was never lost",
+                        run.key.to_string(),
+                    );
+                }
+            }
+            Trigger::Manual { .. } => {}
+        }
+    }
+
+    fn policy_of(&self, trigger: &Trigger) -> ConcurrencyPolicy {
+        let Trigger::Schedule { schedule, .. } = trigger else { return ConcurrencyPolicy::Queue };
+        let object = self.process.desired.schedules.get(schedule);
+        object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency)
+    }
+
+    fn bound_of(&self, run: &Run) -> u32 {
+        let etl = self.process.desired.etls.get(&run.key.etl).map(|object| object.etl.clone());
+        let etl = etl.or_else(|| self.durable.specs.get(&run.spec).cloned());
+        etl.map_or(1, |etl| etl.active_runs_max(self.policy_of(&run.trigger)))
+    }
+
+    /// I2: a tick does to its ETL's other runs what the policy says.
+    fn check_concurrency(&mut self, admitted: &Run, changes: &[Change]) {
+        let bound = usize::try_from(self.bound_of(admitted)).unwrap_or(usize::MAX);
+        let same_pass = |key: &RunKey| {
+            changes.iter().any(|change| matches!(change, Change::RunAdmitted { run, .. } if run.key == *key))
+        };
+        let others = self.durable.runs_of(&admitted.key.etl);
+        let others = others.filter(|run| run.end.is_none() && !same_pass(&run.key));
+        let (stopping, open): (Vec<_>, Vec<_>) = others.partition(|run| run.stopping.is_some());
+        let too_many = match self.policy_of(&admitted.trigger) {
+            ConcurrencyPolicy::Forbid => stopping.len() + open.len() >= bound,
+            ConcurrencyPolicy::Replace => open.len() >= bound,
+            ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow => false,
+        };
+        if too_many {
+            let detail = format!("{} beside {} open runs, bound {bound}", admitted.key, open.len());
+            self.fail("I2: the concurrency policy holds", detail);
+        }
+    }
+
+    fn check_active_runs(&mut self, etl: &EtlKey, changes: &[Change]) {
+        let begun = changes.iter().filter_map(|change| match change {
+            Change::RunStarted { run, .. } | Change::RunReopened { run, .. } if run.etl == *etl => Some(run),
+            _ => None,
+        });
+        let begun = begun.filter_map(|key| self.durable.runs.get(key)).filter(|run| run.is_active());
+        let bounds = begun.map(|run| self.bound_of(run));
+        let Some(bound) = bounds.max() else { return };
+        let active = self.durable.runs_of(etl).filter(|run| run.is_active()).count();
+        if active > usize::try_from(bound).unwrap_or(usize::MAX) {
+            self.fail(
+                "I4: an ETL's active runs stay within their bound",
+                format!("{etl}: {active} of {bound}"),
+            );
+        }
+    }
+
+    fn check_intended(&mut self, attempt: &AttemptKey, fence: u64) {
+        self.tally.attempts += 1;
+        let adopted = self.process.snapshot.sightings.iter().any(|seen| seen.attempt == *attempt);
+        if adopted {
+            if self.ledger.stores_lost == 0 {
+                self.fail("I1: nothing is a stranger to a store that was never lost", attempt.to_string());
+            }
+            self.ledger.fence = self.ledger.fence.max(fence);
+            return;
+        }
+        if fence <= self.ledger.fence {
+            let detail = format!("{attempt}: {fence} after {}", self.ledger.fence);
+            self.fail("I1: fencing numbers rise", detail);
+        }
+        self.ledger.fence = fence;
+        let live = self.durable.open_runs().flat_map(|run| run.tasks.values());
+        let live = live.filter(|task| task.live().is_some()).count();
+        let limit = self.process.policy.attempts_max;
+        if live > limit {
+            self.fail(
+                "I4: live attempts stay within the limit",
+                format!("{live} of {limit}, {attempt} is new"),
+            );
+        }
+        let earlier = self.durable.task(&attempt.run, &attempt.task).map(|task| &task.attempts);
+        let open =
+            earlier.is_some_and(|all| all.iter().any(|one| one.number < attempt.number && one.end.is_none()));
+        if open {
+            self.fail("I1: a task has at most one attempt that we have not given up", attempt.to_string());
+        }
+        self.check_retries(attempt);
+    }
+
+    /// A retry is within what the run's spec allows, and never follows a success or somebody's word.
+    fn check_retries(&mut self, key: &AttemptKey) {
+        let Some(run) = self.durable.runs.get(&key.run) else { return };
+        let spec = self.durable.specs.get(&run.spec).and_then(|etl| etl.tasks.get(&key.task));
+        let (Some(spec), Some(task)) = (spec, run.tasks.get(&key.task)) else { return };
+        let past = task.attempts.iter().filter(|attempt| attempt.number > task.forgiven);
+        let outcomes: Vec<Outcome> =
+            past.filter_map(|attempt| attempt.end.as_ref()).map(|end| end.outcome).collect();
+        let is_final = |outcome: &&Outcome| {
+            matches!(outcome, Outcome::Succeeded | Outcome::Cancelled | Outcome::Rejected(RejectedBy::Spec))
+        };
+        let swarms = |outcome: &&Outcome| matches!(outcome, Outcome::Preempted | Outcome::NodeLost);
+        let counted = outcomes.iter().filter(|outcome| !swarms(outcome)).count();
+        let gives_up = spec.on_node_lost == OnNodeLost::Fail && outcomes.contains(&Outcome::NodeLost);
+        if outcomes.iter().any(|outcome| is_final(&outcome))
+            || gives_up
+            || counted > spec.retries.limit as usize
+        {
+            self.fail("I2: a task is tried as often as its spec says", format!("{key} after {outcomes:?}"));
+        }
+    }
+
+    /// I8: an outcome is what really happened.
+    fn check_outcome(&mut self, key: &AttemptKey, end: &AttemptEnd) {
+        let truth = self.ledger.truth(key).clone();
+        let did = |ended: Ended| truth.ends.contains(&ended);
+        let stopped = self.durable_attempt(key).is_some_and(|attempt| attempt.stopping.is_some());
+        let holds = match end.outcome {
+            Outcome::Succeeded => did(Ended::Itself(0)),
+            Outcome::ExitCode(137) | Outcome::OutOfMemory => did(Ended::Itself(137)) || did(Ended::WithNode),
+            Outcome::ExitCode(code) => did(Ended::Itself(code)),
+            Outcome::Vanished => truth.removed_by_operator || truth.may_repeat,
+            Outcome::NodeLost => self.ledger.silences > 0,
+            Outcome::Preempted => !truth.ends.iter().any(|ended| matches!(ended, Ended::Itself(_))),
+            Outcome::ImageUnavailable | Outcome::Rejected(_) => truth.containers == 0,
+            Outcome::Cancelled
+            | Outcome::RunTimeout
+            | Outcome::StartTimeout
+            | Outcome::NoSuitableNode
+            | Outcome::Stalled => stopped,
+        };
+        if !holds {
+            let detail = format!("{key} is recorded as {:?}, in truth: {truth:?}", end.outcome);
+            self.fail("I8: an outcome is what really happened", detail);
+        }
+    }
+
+    fn check_lost_log(&mut self, key: &AttemptKey) {
+        let Some(attempt) = self.durable_attempt(key) else { return };
+        let by_itself = |end: &AttemptEnd| matches!(end.outcome, Outcome::Succeeded | Outcome::ExitCode(_));
+        let ended = attempt.end.as_ref().is_some_and(by_itself) && attempt.stopping.is_none();
+        let node = attempt.node.as_ref();
+        let model = node.and_then(|node| self.swarm.nodes.iter().find(|model| model.id == node.id));
+        let silent_until = model.and_then(|model| model.silent_until);
+        // The controller's list of nodes may be that old when it decides whether the node can be asked.
+        let silent = silent_until.is_some_and(|until| until.saturating_add(60_000) > self.now);
+        let truth = self.ledger.attempts.get(key);
+        let excused =
+            truth.is_some_and(|truth| truth.log_excused || truth.removed_by_operator || truth.may_repeat);
+        if ended && !silent && !excused {
+            self.fail("I3: no log of a reachable node is lost", key.to_string());
+        }
+    }
+
+    /// I2: what is decided stays decided, as long as the schedule's clock stays the same.
+    pub fn check_decided(&mut self, staged: &Staged) {
+        let held = &self.process.recorded.schedules;
+        let back = staged.schedules.iter().find(|(key, new)| {
+            let (Some(old), Some(new)) = (held.get(*key), new) else { return false };
+            old.fingerprint == new.fingerprint && new.decided_until < old.decided_until
+        });
+        if let Some(key) = back.map(|(key, _)| key.to_string()) {
+            self.fail("I2: what is decided stays decided", key);
+        }
+    }
+
+    /// I2: every tick that is decided became a run, or is visibly missing.
+    pub fn check_decisions(&mut self, changes: &[Change]) {
+        for change in changes {
+            let Change::ScheduleDecided { schedule, until, missed } = change else { continue };
+            let limited = missed.iter().any(|missed| missed.reason == MissReason::Limit);
+            let Some(record) = self.process.recorded.schedules.get(schedule).filter(|_| !limited) else {
+                continue;
+            };
+            let Some(object) = self.process.desired.schedules.get(schedule) else { continue };
+            let mut after = record.decided_until;
+            let mut lost: Option<Timestamp> = None;
+            while let Some(tick) =
+                next_tick(&object.schedule, record.first_seen, after).filter(|tick| tick <= until)
+            {
+                let ran = self.ledger.ticks.contains(&(schedule.clone(), tick));
+                if !ran && !missed.iter().any(|missed| missed.tick == tick) {
+                    lost = Some(tick);
+                }
+                after = tick;
+            }
+            if let Some(tick) = lost {
+                self.fail("I2: no tick is skipped without a trace", format!("{schedule} at {tick}"));
+            }
+        }
+    }
+}

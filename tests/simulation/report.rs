@@ -1,0 +1,128 @@
+//! Runs seeds over the cores, and says what they did, what broke, and how to replay it.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::args::Args;
+use crate::driver::{Options, Outcome, drive};
+use crate::fault::FaultCounts;
+use crate::sim::Tally;
+
+/// Seeds from which on every kind of fault must have occurred.
+const SEEDS_FOR_ALL_FAULTS: u64 = 100;
+/// Failures told in full; the others by their seeds.
+const FAILURES_TOLD: usize = 3;
+
+/// What all seeds did.
+#[derive(Debug, Default)]
+pub struct Total {
+    pub tally: Tally,
+    pub counts: FaultCounts,
+    /// Seeds that broke an invariant, and which.
+    pub failures: Vec<(u64, String)>,
+    pub seeds: u64,
+}
+
+impl Total {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        let (sum, one) = (&mut self.tally, &outcome.tally);
+        sum.passes += one.passes;
+        sum.events += one.events;
+        sum.runs += one.runs;
+        sum.attempts += one.attempts;
+        sum.adopted += one.adopted;
+        sum.commits += one.commits;
+        sum.probes += one.probes;
+        sum.virtual_ms += one.virtual_ms;
+        sum.answers += one.answers;
+        self.counts.add(&outcome.counts);
+        self.seeds += 1;
+        if let Some(broken) = &outcome.broken {
+            self.failures.push((seed, broken.invariant.to_owned()));
+        }
+    }
+}
+
+/// Drives all seeds, or the one that is to be replayed.
+pub fn drive_all(args: &Args) -> Total {
+    if let Some(seed) = args.seed {
+        let mut total = Total::default();
+        total.add(seed, &drive(seed, Options { events: args.steps, traces: false, verbose: false }));
+        return total;
+    }
+    let next = AtomicU64::new(args.from);
+    let end = args.from.saturating_add(args.seeds);
+    let total = Mutex::new(Total::default());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let outcome = drive(seed, Options { events: args.steps, traces: false, verbose: false });
+                    total.lock().expect("no thread panics while it adds").add(seed, &outcome);
+                }
+            });
+        }
+    });
+    let mut total = total.into_inner().expect("no thread panics while it adds");
+    total.failures.sort();
+    total
+}
+
+/// Drives, tells, and says whether all holds.
+pub fn run(args: &Args) -> ExitCode {
+    if let Some(seed) = args.seed {
+        let outcome = drive(seed, Options { events: args.steps, traces: true, verbose: true });
+        return match outcome.broken {
+            Some(broken) => {
+                println!("seed {seed} broke: {}: {}", broken.invariant, broken.detail);
+                ExitCode::FAILURE
+            }
+            None => {
+                println!("seed {seed} holds every invariant: {:?}", outcome.tally);
+                ExitCode::SUCCESS
+            }
+        };
+    }
+    let total = drive_all(args);
+    for (seed, _) in total.failures.iter().take(FAILURES_TOLD) {
+        tell(*seed, args.steps);
+    }
+    for (seed, invariant) in total.failures.iter().skip(FAILURES_TOLD) {
+        println!("seed {seed} broke: {invariant}");
+    }
+    summary(&total);
+    let missing = if total.seeds >= SEEDS_FOR_ALL_FAULTS { total.counts.missing() } else { Vec::new() };
+    if !missing.is_empty() {
+        println!("these faults never occurred, so nothing was tested about them: {missing:?}");
+    }
+    let failed = total.failures.len() as u64;
+    println!("{} passed, {failed} failed", total.seeds - failed);
+    if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A failed seed's story: it is driven again, with its trace.
+fn tell(seed: u64, steps: u64) {
+    let outcome = drive(seed, Options { events: steps, traces: true, verbose: false });
+    let Some(broken) = outcome.broken else { return };
+    println!("seed {seed}, step {}, broke: {}", outcome.tally.events, broken.invariant);
+    println!("  {}", broken.detail);
+    outcome.trace.iter().for_each(|line| println!("  {line}"));
+    println!("replay: cargo run --release -p etl-tests --bin simulate -- --seed {seed}\n");
+}
+
+fn summary(total: &Total) {
+    let Tally { passes, events, runs, attempts, adopted, commits, probes, virtual_ms, answers } =
+        &total.tally;
+    println!("{} seeds, {} hours of virtual time, {events} events", total.seeds, virtual_ms / 3_600_000);
+    println!("{passes} passes, {commits} commits, {probes} probes of what time alone would do");
+    println!("{runs} runs ({adopted} adopted), {attempts} attempts, {answers} requests answered");
+    let faults: Vec<String> =
+        total.counts.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();
+    faults.chunks(6).for_each(|line| println!("  {}", line.join(", ")));
+}

@@ -1,0 +1,116 @@
+//! Random small ETLs as YAML text, the way people write them; the loop reads them through the same door as git's.
+
+use crate::dice::Dice;
+
+/// What the specs of a simulation may hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Ticks come at least this many seconds apart.
+    pub every_secs_min: i64,
+}
+
+/// An ETL's file.
+pub fn etl_file(dice: &mut Dice, name: &str, style: Style) -> String {
+    let mut text = format!("apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n");
+    if dice.permille(400) {
+        text += &format!("  maxActiveRuns: {}\n", dice.between(1, 3));
+    }
+    if dice.permille(200) {
+        text += &format!("  timeout: {}m\n", dice.between(1, 12));
+    }
+    if dice.permille(850) {
+        text += &schedule(dice, style);
+    }
+    text += "  tasks:\n";
+    for index in 0..dice.between(1, 6) {
+        text += &task(dice, index);
+    }
+    text
+}
+
+fn schedule(dice: &mut Dice, style: Style) -> String {
+    let when = match dice.below(4) {
+        0 => format!("cron: \"*/{} * * * *\"", dice.between(1, 5)),
+        1 => {
+            let zone = dice.one_of(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]);
+            format!("cron: \"{} {} * * *\", timezone: {zone}", dice.between(0, 59), dice.between(0, 23))
+        }
+        _ => format!("every: {}s", style.every_secs_min + dice.between(0, 240)),
+    };
+    let policy = dice.one_of(["Allow", "Forbid", "Replace", "Queue", "Queue"]);
+    let deadline = if dice.permille(250) {
+        format!(", startingDeadline: {}s", dice.between(20, 200))
+    } else {
+        String::new()
+    };
+    let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
+    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}}}\n")
+}
+
+fn task(dice: &mut Dice, index: i64) -> String {
+    let mut text = format!("    t{index}:\n      image: shop/loader:7\n      command: [load, \"{index}\"]\n");
+    if let Some(needs) = dependencies(dice, index) {
+        text += &format!("      dependsOn: {{{needs}}}\n");
+    }
+    if dice.permille(600) {
+        let (limit, delay) = (dice.between(0, 3), dice.between(1, 15));
+        text += &format!("      retries: {{limit: {limit}, delay: {delay}s, maxDelay: 1m}}\n");
+    }
+    if dice.permille(400) {
+        text += &format!("      timeout: {}s\n", dice.between(2, 120));
+    }
+    if dice.permille(400) {
+        text += &format!("      startTimeout: {}s\n", dice.between(10, 240));
+    }
+    match dice.below(4) {
+        0 => text += &format!("      onNodeLost: wait\n      nodeLostDeadline: {}s\n", dice.between(20, 600)),
+        1 => text += "      onNodeLost: fail\n",
+        _ => {}
+    }
+    if dice.permille(500) {
+        text += &format!("      stop_grace_period: {}s\n", dice.between(1, 12));
+    }
+    if dice.permille(400) {
+        let cpus = dice.between(1, 8);
+        text += &format!(
+            "      deploy: {{resources: {{limits: {{memory: 64M}}, reservations: {{cpus: \"0.{cpus}\"}}}}}}\n"
+        );
+    }
+    text
+}
+
+/// Only on tasks before it: no cycles.
+fn dependencies(dice: &mut Dice, index: i64) -> Option<String> {
+    let mut needs = Vec::new();
+    for earlier in 0..index {
+        if dice.permille(350) {
+            let condition = dice.one_of(["succeeded", "succeeded", "succeeded", "failed", "finished"]);
+            needs.push(format!("t{earlier}: {condition}"));
+        }
+    }
+    (!needs.is_empty()).then(|| needs.join(", "))
+}
+
+/// What people commit by mistake.
+pub fn broken(dice: &mut Dice, good: &str) -> String {
+    match dice.below(3) {
+        0 => good.replace("image:", "imag:"),
+        1 => good[..good.len() / 2].trim_end_matches('\n').to_owned() + "\n  : [",
+        _ => good.replace("kind: ETL", "kind: CronJob"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_generated_file_is_a_good_spec() {
+        for seed in 0..200 {
+            let text = etl_file(&mut Dice::new(seed), "shop", Style { every_secs_min: 40 });
+            let parsed = etl_core::spec::parse_file("shop.etl.yaml", text.as_bytes());
+            assert_eq!(parsed.faults, [], "seed {seed}:\n{text}");
+            assert!(!parsed.objects.is_empty(), "seed {seed}:\n{text}");
+        }
+    }
+}
