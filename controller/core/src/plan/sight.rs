@@ -46,8 +46,9 @@ fn newest_by_attempt(sightings: &[Sighting]) -> BTreeMap<AttemptKey, &Sighting> 
 fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
     let Some(attempt) = find(draft, key).cloned() else { return };
     if attempt.end.is_some() {
-        let listed_after = attempt.released_at.is_none_or(|at| draft.observed.listed_at > Some(at));
-        if attempt.log.is_some() && attempt.released_at.is_some() && listed_after {
+        // The service that was removed may still be listed for a moment; another one of that name came too late.
+        let is_ours_to_remove = attempt.service.as_deref() == Some(seen.service.as_str());
+        if attempt.is_settled() && !is_ours_to_remove {
             remove_latecomer(draft, key, seen);
         }
         return;
