@@ -143,6 +143,20 @@ fn ticks_of_a_suspension_stay_missed_after_its_end() {
 }
 
 #[test]
+fn ticks_that_are_decided_stay_so_when_the_clock_is_set_back_and_the_schedule_is_edited() {
+    let spec = |minute| etl("hello", &format!("  schedule: {{cron: \"*/{minute} * * * *\"}}\n"));
+    let mut story = Story::with([spec(1)]);
+    story.pass(at(0), seen([]));
+    story.pass(at(600), seen([]));
+    let decided = story.recorded.schedules[&hello()].decided_until;
+    let (path, edited) = spec(2);
+    story.recorded.files.insert(path, edited);
+    story.desired = Desired::build(&story.recorded.files, &story.desired);
+    story.pass(at(60), seen([]));
+    assert_eq!(story.recorded.schedules[&hello()].decided_until, decided);
+}
+
+#[test]
 fn a_service_is_not_removed_while_its_creation_may_be_on_its_way() {
     for (in_flight, expected) in [(true, 0), (false, 1)] {
         let mut story = Story::with([etl("hello", "")]);

@@ -73,14 +73,11 @@ fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     match draft.schedule(key) {
         Some(record) if record.fingerprint == object.fingerprint => decide_due(draft, object),
         known => {
-            let first = known.is_none();
-            let fingerprint = object.fingerprint.clone();
-            draft.change(Change::ScheduleAnchored {
-                schedule: key.clone(),
-                fingerprint,
-                at: draft.now,
-                first,
-            });
+            // The clock may have been set back: ticks that are decided stay so, whatever becomes of their schedule.
+            let (first, decided) = (known.is_none(), known.map(|record| record.decided_until));
+            let at = decided.map_or(draft.now, |until| until.max(draft.now));
+            let (schedule, fingerprint) = (key.clone(), object.fingerprint.clone());
+            draft.change(Change::ScheduleAnchored { schedule, fingerprint, at, first });
         }
     }
     let Some(record) = draft.schedule(key) else { return };
