@@ -64,20 +64,31 @@ impl Sim {
     /// What just became durable must be true and within bounds.
     pub fn check_durable_changes(&mut self, changes: &[Change]) {
         for change in changes {
-            match change {
-                Change::RunAdmitted { run, .. } => self.check_admitted(run, changes),
-                Change::AttemptIntended { attempt, fence, .. } => self.check_intended(attempt, *fence),
-                Change::AttemptEnded { attempt, end } => self.check_outcome(attempt, end),
-                Change::RunStarted { run, .. } | Change::RunReopened { run, .. } => {
-                    self.check_active_runs(&run.etl, changes);
-                }
-                Change::LogKept { attempt, log } if !log.complete => self.check_lost_log(attempt),
-                Change::RunForgotten { run } => {
-                    // Its name is free again for whoever asks with the same id.
-                    self.ledger.admitted.remove(run);
-                }
-                _ => {}
-            }
+            self.check_durable_change(change, changes);
+        }
+    }
+
+    fn check_durable_change(&mut self, change: &Change, all: &[Change]) {
+        if let Change::RunAdmitted { run, .. } = change {
+            self.check_admitted(run, all);
+        }
+        if let Change::AttemptIntended { attempt, fence, .. } = change {
+            self.check_intended(attempt, *fence);
+        }
+        if let Change::AttemptEnded { attempt, end } = change {
+            self.check_outcome(attempt, end);
+        }
+        if let Change::RunStarted { run, .. } | Change::RunReopened { run, .. } = change {
+            self.check_active_runs(&run.etl, all);
+        }
+        if let Change::LogKept { attempt, log } = change
+            && !log.complete
+        {
+            self.check_lost_log(attempt);
+        }
+        if let Change::RunForgotten { run } = change {
+            // Its name is free again for whoever asks with the same id.
+            self.ledger.admitted.remove(run);
         }
     }
 
@@ -142,9 +153,11 @@ impl Sim {
     }
 
     fn check_active_runs(&mut self, etl: &EtlKey, changes: &[Change]) {
-        let begun = changes.iter().filter_map(|change| match change {
-            Change::RunStarted { run, .. } | Change::RunReopened { run, .. } if run.etl == *etl => Some(run),
-            _ => None,
+        let begun = changes.iter().filter_map(|change| {
+            let (Change::RunStarted { run, .. } | Change::RunReopened { run, .. }) = change else {
+                return None;
+            };
+            (run.etl == *etl).then_some(run)
         });
         let begun = begun.filter_map(|key| self.durable.runs.get(key)).filter(|run| run.is_active());
         let bounds = begun.map(|run| self.bound_of(run));
@@ -224,8 +237,11 @@ impl Sim {
             Outcome::ExitCode(code) => did(Ended::Itself(code)),
             Outcome::Vanished => truth.removed_by_operator || truth.may_repeat,
             Outcome::NodeLost => self.ledger.silences > 0,
-            Outcome::Preempted => !truth.ends.iter().any(|ended| matches!(ended, Ended::Itself(_))),
-            Outcome::ImageUnavailable | Outcome::Rejected(_) => truth.containers == 0,
+            // After a lost store, an attempt may bear the name of one that ran before.
+            Outcome::Preempted => {
+                truth.may_repeat || !truth.ends.iter().any(|ended| matches!(ended, Ended::Itself(_)))
+            }
+            Outcome::ImageUnavailable | Outcome::Rejected(_) => truth.may_repeat || truth.containers == 0,
             Outcome::Cancelled
             | Outcome::RunTimeout
             | Outcome::StartTimeout
@@ -281,7 +297,11 @@ impl Sim {
             while let Some(tick) =
                 next_tick(&object.schedule, record.first_seen, after).filter(|tick| tick <= until)
             {
-                let ran = self.ledger.ticks.contains(&(schedule.clone(), tick));
+                // After a lost store, a tick's run may be there already: adopted, and without a word of its tick.
+                let etl = EtlKey::new(schedule.project.clone(), object.schedule.etl.clone());
+                let run = RunKey::of_tick(&etl, schedule, 1, tick);
+                let ran = self.ledger.ticks.contains(&(schedule.clone(), tick))
+                    || self.ledger.admitted.contains(&run);
                 if !ran && !missed.iter().any(|missed| missed.tick == tick) {
                     lost = Some(tick);
                 }

@@ -127,7 +127,10 @@ fn crashed() -> CommitError {
 impl Sim {
     /// Whether the process crashes here.
     fn crashes(&mut self, fault: Fault) -> bool {
-        if !self.process.crashed && self.unlucky(self.mood.crash) {
+        // Inspections are rare: without this hardly any would be cut off.
+        let share =
+            if fault == Fault::CrashAtInspect { 200 * self.mood.crash.min(1) } else { self.mood.crash };
+        if !self.process.crashed && self.unlucky(share) {
             self.befalls(fault);
             self.process.crashed = true;
         }

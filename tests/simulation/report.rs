@@ -10,7 +10,7 @@ use crate::fault::FaultCounts;
 use crate::sim::Tally;
 
 /// Seeds from which on every kind of fault must have occurred.
-const SEEDS_FOR_ALL_FAULTS: u64 = 100;
+const SEEDS_FOR_ALL_FAULTS: u64 = 200;
 /// Failures told in full; the others by their seeds.
 const FAILURES_TOLD: usize = 3;
 

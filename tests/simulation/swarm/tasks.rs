@@ -42,11 +42,12 @@ impl Sim {
             return self.shut_down_unstarted(id);
         }
         match task.state {
-            S::New => self.enter(id, S::Pending, 5, 60),
+            S::New | S::Allocated => self.enter(id, S::Pending, 5, 60),
             S::Pending => self.place(id),
-            S::Assigned => self.prepare(id),
-            S::Preparing => self.enter(id, S::Starting, 20, 150),
-            _ => self.run_container(id),
+            S::Assigned | S::Accepted => self.prepare(id),
+            S::Preparing | S::Ready => self.enter(id, S::Starting, 20, 150),
+            S::Starting => self.run_container(id),
+            S::Running | S::Complete | S::Shutdown | S::Failed | S::Rejected | S::Remove | S::Orphaned => {}
         }
     }
 
@@ -152,10 +153,9 @@ impl Sim {
             Ended::WithNode if task.desired >= S::Shutdown => (S::Shutdown, None),
             Ended::WithNode => (S::Failed, Some(137)),
         };
-        task.message = match state {
-            S::Failed => format!("task: non-zero exit ({})", code.unwrap_or(0)),
-            _ => String::new(),
-        };
+        let failed = state == S::Failed;
+        task.message =
+            code.filter(|_| failed).map_or_else(String::new, |code| format!("task: non-zero exit ({code})"));
         (task.state, task.exit_code, task.at) = (state, code, now);
         task.desired = task.desired.max(S::Shutdown);
     }
