@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use crate::outcome::Outcome;
 use crate::run::{Attempt, AttemptEnd};
-use crate::spec::{
-    NODE_LOST_DEADLINE, OnNodeLost, Placement, Resources, Retries, START_TIMEOUT, STOP_GRACE_PERIOD, Task,
-};
+use crate::spec::Task;
 
 /// Seconds after an arbitrary, round instant.
 pub fn at(seconds: i64) -> Timestamp {
@@ -31,28 +28,7 @@ pub fn attempt_key(number: u32) -> AttemptKey {
 }
 
 pub fn task(image: &str) -> Task {
-    Task {
-        depends_on: IndexMap::new(),
-        image: image.to_owned(),
-        entrypoint: None,
-        command: None,
-        environment: BTreeMap::new(),
-        working_dir: None,
-        user: None,
-        networks: Vec::new(),
-        secrets: Vec::new(),
-        configs: Vec::new(),
-        volumes: Vec::new(),
-        resources: Resources::default(),
-        placement: Placement::default(),
-        cap_add: Vec::new(),
-        stop_grace_period: STOP_GRACE_PERIOD,
-        timeout: None,
-        start_timeout: START_TIMEOUT,
-        retries: Retries::default(),
-        on_node_lost: OnNodeLost::Retry,
-        node_lost_deadline: NODE_LOST_DEADLINE,
-    }
+    Task::of_image(image)
 }
 
 pub fn ended_attempts(outcomes: &[Outcome]) -> Vec<Attempt> {

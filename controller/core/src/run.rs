@@ -155,6 +155,9 @@ pub struct Attempt {
     pub phase: Phase,
     /// Since when.
     pub phase_since: Timestamp,
+    /// When it first had a node, after waiting without one.
+    #[serde(default)]
+    pub assigned_at: Option<Timestamp>,
     /// Where it was put.
     pub node: Option<NodeRef>,
     /// When it was first seen running, by Swarm's own time stamp.
@@ -262,6 +265,7 @@ impl Attempt {
             service: None,
             phase: Phase::Intended,
             phase_since: at,
+            assigned_at: None,
             node: None,
             running_at: None,
             message: String::new(),

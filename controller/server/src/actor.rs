@@ -43,6 +43,8 @@ pub struct Actor {
     in_flight: Mutex<BTreeSet<ActionKey>>,
     slots: Semaphore,
     creates: tokio::sync::Mutex<Creates>,
+    /// How long the newest creations took: apart, since a creation that ended must not wait for those in line.
+    took: Mutex<VecDeque<Duration>>,
     stop: CancellationToken,
 }
 
@@ -50,7 +52,6 @@ struct Creates {
     per_second: u32,
     tokens: f64,
     filled_at: Instant,
-    took: VecDeque<Duration>,
 }
 
 impl Actor {
@@ -67,7 +68,6 @@ impl Actor {
             per_second: creates_per_second.max(1),
             tokens: f64::from(creates_per_second.max(1)),
             filled_at: clock::instant(),
-            took: VecDeque::new(),
         };
         let (in_flight, slots) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
         Self {
@@ -78,6 +78,7 @@ impl Actor {
             in_flight,
             slots,
             creates: tokio::sync::Mutex::new(creates),
+            took: Mutex::default(),
             stop,
         }
     }
@@ -103,18 +104,21 @@ impl Actor {
     }
 
     async fn run(&self, action: Action, key: ActionKey) {
+        let under_way = UnderWay { actor: self, key: &key };
         let answer = tokio::select! {
             answer = self.carry_out(action) => answer,
             () = self.stop.cancelled() => return,
         };
+        if answer == Answer::StillThere {
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
         if let Answer::Failed { message } = &answer {
             tracing::warn!(attempt = %key.attempt, kind = ?key.kind, error = %message, "an action failed; it will be repeated");
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
         // The report lies in the inbox before the action counts as answered, so that no pass repeats it in between.
         self.state.report(Report { attempt: key.attempt.clone(), at: clock::now(), answer });
-        self.keys().remove(&key);
-        self.state.wake.notify_one();
+        drop(under_way);
     }
 
     async fn carry_out(&self, action: Action) -> Answer {
@@ -141,20 +145,21 @@ impl Actor {
 
     async fn create(&self, draft: &ServiceDraft) -> Answer {
         self.wait_for_token().await;
-        let _slot = self.slots.acquire().await;
+        let slot = self.slots.acquire().await;
         let started = clock::instant();
         let answer = self.swarm.create(draft).await;
-        let mut creates = self.creates.lock().await;
-        creates.took.push_back(started.elapsed());
-        if creates.took.len() > CREATES_SEEN {
-            creates.took.pop_front();
+        drop(slot);
+        let mut took = self.took();
+        took.push_back(started.elapsed());
+        if took.len() > CREATES_SEEN {
+            took.pop_front();
         }
         answer
     }
 
     async fn wait_for_token(&self) {
         let mut creates = self.creates.lock().await;
-        let rate = creates.rate();
+        let rate = rate(creates.per_second, &self.took());
         creates.fill(rate);
         if creates.tokens < 1.0 {
             // Held under the lock on purpose: creations wait in line, first come first served.
@@ -209,20 +214,29 @@ impl Actor {
         let _ = tokio::time::timeout(patience, watch).await;
     }
 
+    fn took(&self) -> std::sync::MutexGuard<'_, VecDeque<Duration>> {
+        self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keys(&self) -> std::sync::MutexGuard<'_, BTreeSet<ActionKey>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Creates {
-    /// Creations a second: halved while the API's 95th percentile is slow.
-    fn rate(&self) -> f64 {
-        let mut took: Vec<Duration> = self.took.iter().copied().collect();
-        took.sort_unstable();
-        let slow = took.get(took.len() * 95 / 100).is_some_and(|p95| *p95 > SLOW_CREATE);
-        f64::from(self.per_second) / if slow { 2.0 } else { 1.0 }
-    }
+/// An action under way; it ends with this, even by a panic, so that it can be planned again.
+struct UnderWay<'a> {
+    actor: &'a Actor,
+    key: &'a ActionKey,
+}
 
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.actor.keys().remove(self.key);
+        self.actor.state.wake.notify_one();
+    }
+}
+
+impl Creates {
     fn fill(&mut self, rate: f64) {
         let now = clock::instant();
         let filled = now.duration_since(self.filled_at).as_secs_f64() * rate;
@@ -233,4 +247,12 @@ impl Creates {
 
 fn answer<E: std::error::Error + 'static>(result: Result<Answer, E>) -> Answer {
     result.unwrap_or_else(|error| Answer::Failed { message: Chain(&error).to_string() })
+}
+
+/// Creations a second: halved while the API's 95th percentile is slow.
+fn rate(per_second: u32, took: &VecDeque<Duration>) -> f64 {
+    let mut took: Vec<Duration> = took.iter().copied().collect();
+    took.sort_unstable();
+    let slow = took.get(took.len() * 95 / 100).is_some_and(|p95| *p95 > SLOW_CREATE);
+    f64::from(per_second) / if slow { 2.0 } else { 1.0 }
 }

@@ -169,15 +169,30 @@ impl LogKeeper {
         let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
         let opened = tokio::time::timeout(OPEN_BEFORE_STOP, self.swarm.logs(service, &query)).await;
         remove.await?;
+        tokio::pin!(gone);
+        // Whatever becomes of the stream, the attempt has stopped only when its container is gone.
         let missing = match opened {
-            Ok(Ok(lines)) => read_until(&mut writer, lines, gone).await?,
-            Ok(Err(SwarmError::Api { status: 404, .. })) => None,
+            Ok(Ok(lines)) => {
+                let missing = read_until(&mut writer, lines, &mut gone).await?;
+                if missing.is_some() {
+                    gone.await;
+                }
+                missing
+            }
+            Ok(Err(SwarmError::Api { status: 404, .. })) => {
+                Some("its service was gone already: its last lines may be missing".to_owned())
+            }
             Ok(Err(error)) => {
+                gone.await;
                 Some(format!("what it printed while it was stopped is missing: {}", Chain(&error)))
             }
-            Err(_) => Some(
-                "what it printed while it was stopped is missing: no log stream opened in time".to_owned(),
-            ),
+            Err(_) => {
+                gone.await;
+                Some(
+                    "what it printed while it was stopped is missing: no log stream opened in time"
+                        .to_owned(),
+                )
+            }
         };
         finish(writer, missing).await
     }
@@ -214,24 +229,24 @@ fn is_lasting(error: &SwarmError) -> bool {
     matches!(error, SwarmError::Api { status: 400..=499, .. })
 }
 
+/// Reads until the container is gone; what is missing, in words, if the stream ended before.
 async fn read_until(
     writer: &mut LogWriter,
     lines: etl_swarm::LogLines,
-    gone: impl Future<Output = ()>,
+    gone: &mut (impl Future<Output = ()> + Unpin),
 ) -> Result<Option<String>, KeepError> {
     let mut batches = lines.ready_chunks(BATCH_LINES);
-    tokio::pin!(gone);
     loop {
         let batch = tokio::select! {
             batch = batches.next() => batch,
-            () = &mut gone => None,
+            () = &mut *gone => return Ok(None),
         };
-        let Some(batch) = batch else { return Ok(None) };
-        match keep(writer, batch) {
-            Ok(()) => {}
-            // The service is gone, so its stream breaks: that is its end.
-            Err(KeepError::Swarm(_)) => return Ok(None),
-            Err(KeepError::Store(error)) => return Err(error.into()),
+        let broke_off =
+            || Ok(Some("the log broke off while it was stopped: its last lines may be missing".to_owned()));
+        match batch.map(|batch| keep(writer, batch)) {
+            Some(Ok(())) => {}
+            None | Some(Err(KeepError::Swarm(_))) => return broke_off(),
+            Some(Err(KeepError::Store(error))) => return Err(error.into()),
         }
     }
 }

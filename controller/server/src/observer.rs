@@ -165,7 +165,8 @@ impl Observer {
 
     /// Returns when a hint has come and there may be something to see.
     async fn hinted(&self, least: Duration, busy: bool) {
-        let earliest = tokio::time::sleep(if busy { PERIOD_MIN } else { least });
+        // Half the period: a hint is worth a list, and a burst of them is not worth the manager's time.
+        let earliest = tokio::time::sleep(if busy { (least / 2).max(PERIOD_MIN) } else { least });
         self.look.notified().await;
         if busy {
             tokio::time::sleep(HINT_LAG).await;

@@ -12,15 +12,21 @@ use crate::spec::{Fault, Object, ParsedFile, check_together, parse_file};
 
 pub(super) fn take_readings(draft: &mut Draft) {
     let observed = draft.observed;
-    // Only the newest success counts; an older one would undo nothing and cost a parse.
-    if let Some(reading) = observed.readings.last() {
-        let allow_prune = observed.readings.iter().any(|reading| reading.allow_prune);
+    // Only the newest success counts: an older one would cost a parse for nothing. A failure after it is told as well.
+    let newest = observed.readings.iter().rposition(|reading| reading.result.is_ok());
+    let allow_prune =
+        observed.readings.iter().take(newest.map_or(0, |at| at + 1)).any(|reading| reading.allow_prune);
+    let failed_later = observed.readings.iter().skip(newest.map_or(0, |at| at + 1)).last();
+    if let Some(reading) = newest.and_then(|at| observed.readings.get(at)) {
         take(draft, reading, allow_prune);
+    }
+    if let Some(reading) = failed_later {
+        take(draft, reading, false);
     }
 }
 
 fn take(draft: &mut Draft, reading: &Reading, allow_prune: bool) {
-    let mut status = draft.recorded.source.clone();
+    let mut status = draft.source();
     match &reading.result {
         Err(error) => status.error = Some(error.clone()),
         Ok(tree) => {
@@ -68,7 +74,7 @@ fn judge(in_force: &BTreeMap<String, AcceptedFile>, tree: &Tree, allow_prune: bo
         }
     }
     keep_refused(in_force, &mut candidates, tree);
-    let held = hold(in_force, &mut candidates, tree, allow_prune);
+    let held = hold(in_force, &mut candidates, allow_prune);
     fall_back(in_force, &mut candidates, &mut faults);
     let mut judged = Judged { held, ..Judged::default() };
     for (path, candidate) in &candidates {
@@ -126,33 +132,33 @@ fn keep_refused(
 fn hold(
     in_force: &BTreeMap<String, AcceptedFile>,
     candidates: &mut BTreeMap<String, Candidate>,
-    tree: &Tree,
     allow_prune: bool,
 ) -> usize {
-    let before: BTreeMap<ObjectKey3, String> = in_force
+    let before: BTreeMap<KindAndKey, String> = in_force
         .iter()
         .flat_map(|(path, file)| {
             objects(&last_good(path, file).parsed).into_iter().map(|key| (key, path.clone()))
         })
         .collect();
-    let after: BTreeSet<ObjectKey3> =
+    let after: BTreeSet<KindAndKey> =
         candidates.values().flat_map(|candidate| objects(&candidate.parsed)).collect();
     let gone: BTreeMap<_, _> = before.iter().filter(|(key, _)| !after.contains(*key)).collect();
     let too_many = gone.len() == before.len() || gone.len() * 2 > before.len();
     if gone.is_empty() || !too_many || allow_prune {
         return 0;
     }
-    for path in gone.values().filter(|path| !tree.files.contains_key(path.as_str())) {
+    // A file that was emptied hides its objects as well as one that was deleted.
+    for path in gone.values() {
         if let Some(file) = in_force.get(path.as_str()) {
-            candidates.entry((*path).clone()).or_insert_with(|| last_good(path, file));
+            candidates.insert((*path).clone(), last_good(path, file));
         }
     }
     gone.len()
 }
 
-type ObjectKey3 = (&'static str, ObjectKey);
+type KindAndKey = (&'static str, ObjectKey);
 
-fn objects(parsed: &ParsedFile) -> Vec<ObjectKey3> {
+fn objects(parsed: &ParsedFile) -> Vec<KindAndKey> {
     let key = |object: &Object| match object {
         Object::Etl(etl) => ("ETL", etl.key.clone()),
         Object::Schedule(schedule) => ("Schedule", schedule.key.clone()),

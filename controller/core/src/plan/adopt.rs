@@ -13,8 +13,7 @@ use crate::desired::spec_hash;
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Sighting, SwarmTaskState};
 use crate::run::{Run, TaskRun, Trigger};
-use crate::spec::{Etl, OnNodeLost, Placement, Resources, Retries, Task};
-use crate::spec::{NODE_LOST_DEADLINE, START_TIMEOUT, STOP_GRACE_PERIOD};
+use crate::spec::{Etl, OnNodeLost, Task};
 
 /// Admits runs and attempts for sightings that no record explains.
 pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
@@ -109,26 +108,5 @@ fn unknown_etl(key: &EtlKey, version: u32, tasks: &[Name]) -> Etl {
 }
 
 fn unknown_task() -> Task {
-    Task {
-        depends_on: IndexMap::new(),
-        image: "unknown".to_owned(),
-        entrypoint: None,
-        command: None,
-        environment: BTreeMap::new(),
-        working_dir: None,
-        user: None,
-        networks: Vec::new(),
-        secrets: Vec::new(),
-        configs: Vec::new(),
-        volumes: Vec::new(),
-        resources: Resources::default(),
-        placement: Placement::default(),
-        cap_add: Vec::new(),
-        stop_grace_period: STOP_GRACE_PERIOD,
-        timeout: None,
-        start_timeout: START_TIMEOUT,
-        retries: Retries::default(),
-        on_node_lost: OnNodeLost::Fail,
-        node_lost_deadline: NODE_LOST_DEADLINE,
-    }
+    Task { on_node_lost: OnNodeLost::Fail, ..Task::of_image("unknown") }
 }

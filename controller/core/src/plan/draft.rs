@@ -12,7 +12,7 @@ use crate::desired::Desired;
 use crate::name::{Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
 use crate::reason::{Reason, WaitsFor};
-use crate::recorded::{Recorded, ScheduleRecord, Staged};
+use crate::recorded::{Recorded, ScheduleRecord, SourceStatus, Staged};
 use crate::run::{Run, TaskRun};
 use crate::spec::Etl;
 
@@ -115,6 +115,10 @@ impl<'a> Draft<'a> {
     /// Whether the generation of specs is one that not every schedule was looked at for.
     pub fn agenda_is_stale(&self) -> bool {
         self.recorded.agenda.generation != Some(self.desired.generation)
+    }
+
+    pub fn source(&self) -> SourceStatus {
+        self.staged.source.clone().unwrap_or_else(|| self.recorded.source.clone())
     }
 
     pub fn fence(&self) -> u64 {

@@ -102,14 +102,19 @@ fn overdue(draft: &mut Draft, attempt: &Attempt, spec: &Task) -> Option<Stopping
             None
         };
     }
-    let created_at = attempt.created_at?;
-    if !draft.is_due(created_at, spec.start_timeout) || waits_for_room(attempt) {
+    if !draft.is_due(starting_since(attempt)?, spec.start_timeout) || waits_for_room(attempt) {
         return None;
     }
     if attempt.phase == Phase::Pending && attempt.message.contains("constraints not satisfied") {
         return stopping(StopReason::NoSuitableNode, "the task's startTimeout");
     }
     stopping(StopReason::StartTimeout, "the task's startTimeout")
+}
+
+/// From when `startTimeout` counts: what waited for room starts anew once it has a node.
+pub(super) fn starting_since(attempt: &Attempt) -> Option<Timestamp> {
+    let created_at = attempt.created_at?;
+    Some(if attempt.phase > Phase::Pending { attempt.assigned_at.unwrap_or(created_at) } else { created_at })
 }
 
 /// Lack of room is the cluster's affair: the attempt goes on waiting, visibly.
@@ -140,6 +145,10 @@ fn end_task(draft: &mut Draft, run: &RunKey, task: &Name, state: EndState) {
 
 fn decide_retry(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task, task: &TaskRun, last: &Attempt) {
     let Some(end) = &last.end else { return };
+    // Of an adopted run neither the parameters nor the tick are known: another attempt would work on nothing.
+    if draft.run(key).is_some_and(|run| run.trigger == Trigger::Adopted) {
+        return end_task(draft, key, name, end.outcome.task_end());
+    }
     let attempt = AttemptKey { run: key.clone(), task: name.clone(), number: last.number };
     match next(spec, task, end.outcome, &attempt, draft.now) {
         Next::End(state) => end_task(draft, key, name, state),

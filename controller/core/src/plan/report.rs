@@ -13,6 +13,9 @@ use crate::run::{Attempt, AttemptEnd, LogSummary};
 const CREATE_DELAY: SignedDuration = SignedDuration::from_millis(500);
 /// Longest such delay: the Swarm's return must not go unnoticed for long.
 const CREATE_DELAY_MAX: SignedDuration = SignedDuration::from_secs(15);
+/// A service without a Swarm task for this long after its creation will not get one: Swarm makes it within milliseconds, a new
+/// leader within seconds.
+const IDLE_SERVICE_MAX: SignedDuration = SignedDuration::from_secs(60);
 /// What is kept of a log that never was.
 const NO_LOG: LogSummary = LogSummary { lines: 0, bytes: 0, dropped: 0, complete: true };
 
@@ -51,7 +54,8 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, report: &Rep
         Answer::LogKept(log) => keep_log(draft, key, attempt, *log),
         Answer::Stopped(log) => stopped(draft, key, attempt, *log, at),
         Answer::Released => released(draft, key, attempt, at),
-        Answer::StillThere | Answer::Failed { .. } => {}
+        Answer::StillThere => idle_service(draft, key, attempt),
+        Answer::Failed { .. } => {}
     }
 }
 
@@ -85,7 +89,7 @@ fn refuse(
     let outcome = Outcome::Rejected(RejectedBy::Spec);
     draft.change(Change::AttemptEnded { attempt: key.clone(), end: AttemptEnd { outcome, at, message } });
     draft.change(Change::LogKept { attempt: key.clone(), log: NO_LOG });
-    draft.change(Change::AttemptReleased { attempt: key.clone(), at });
+    release(draft, key, attempt, at);
 }
 
 fn keep_log(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, log: LogSummary) {
@@ -106,6 +110,23 @@ fn stopped(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, log: LogSumma
     draft.change(Change::AttemptReleased { attempt: key.clone(), at });
 }
 
+/// The service is there, and Swarm lists no task of it: somebody scaled it to nothing, or Swarm forgot what it did.
+fn idle_service(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {
+    let (Some(created_at), None, None) = (attempt.created_at, &attempt.end, &attempt.stopping) else {
+        return;
+    };
+    if draft.observed.sightings.iter().any(|seen| seen.attempt == *key) {
+        return;
+    }
+    let listed_at = draft.observed.listed_at.unwrap_or(Timestamp::MIN);
+    if listed_at.duration_since(created_at) < IDLE_SERVICE_MAX {
+        return;
+    }
+    let message = "its service has no Swarm task, and nobody knows what it did".to_owned();
+    let end = AttemptEnd { outcome: Outcome::Vanished, at: draft.now, message };
+    draft.change(Change::AttemptEnded { attempt: key.clone(), end });
+}
+
 /// The service is not there. If we neither ended nor stopped the attempt, it vanished.
 fn released(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, at: Timestamp) {
     if attempt.end.is_none() {
@@ -116,5 +137,11 @@ fn released(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, at: Timestam
         let end = AttemptEnd { outcome: Outcome::Vanished, at, message };
         draft.change(Change::AttemptEnded { attempt: key.clone(), end });
     }
-    draft.change(Change::AttemptReleased { attempt: key.clone(), at });
+    release(draft, key, attempt, at);
+}
+
+fn release(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, at: Timestamp) {
+    if attempt.released_at.is_none() {
+        draft.change(Change::AttemptReleased { attempt: key.clone(), at });
+    }
 }

@@ -115,6 +115,10 @@ fn retry(draft: &mut Draft, key: &RunKey, tasks: &[Name]) -> Answer {
     if run.end.is_none() {
         return refuse("Conflict", format!("run `{}` is not over", key.name()), help);
     }
+    if run.trigger == Trigger::Adopted {
+        let message = format!("run `{}` was adopted: its parameters are not known", key.name());
+        return refuse("Conflict", message, "start a new run with `etlctl run`");
+    }
     if let Some(unknown) = tasks.iter().find(|task| !run.tasks.contains_key(*task)) {
         let known: Vec<&str> = run.tasks.keys().map(Name::as_str).collect();
         return refuse(

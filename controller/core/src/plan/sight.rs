@@ -85,7 +85,7 @@ fn alive(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, seen: &Sighting
         draft.change(Change::AttemptLost { attempt: key.clone(), since: None });
     }
     if attempt.phase != phase || attempt.node != seen.node || attempt.message != seen.message {
-        let at = if attempt.phase == phase { attempt.phase_since } else { bounded(draft, seen.at) };
+        let at = if attempt.phase == phase { attempt.phase_since } else { bounded(draft, attempt, seen.at) };
         let (node, message) = (seen.node.clone(), seen.message.clone());
         draft.change(Change::AttemptSeen { attempt: key.clone(), phase, at, node, message });
     }
@@ -100,7 +100,7 @@ fn ended(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, seen: &Sighting
     let outcome =
         if attempt.lost_at.is_some() && outcome == Outcome::Preempted { Outcome::NodeLost } else { outcome };
     note_place(draft, key, attempt, seen);
-    let at = bounded(draft, seen.at);
+    let at = bounded(draft, attempt, seen.at);
     let end = AttemptEnd { outcome, at, message: words(outcome, seen) };
     draft.change(Change::AttemptEnded { attempt: key.clone(), end });
 }
@@ -112,7 +112,7 @@ fn note_place(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, seen: &Sig
         return;
     }
     let phase = if ran { Phase::Running } else { attempt.phase };
-    let at = attempt.running_at.unwrap_or_else(|| bounded(draft, seen.at));
+    let at = attempt.running_at.unwrap_or_else(|| bounded(draft, attempt, seen.at));
     let (node, message) = (seen.node.clone(), seen.message.clone());
     draft.change(Change::AttemptSeen { attempt: key.clone(), phase, at, node, message });
 }
@@ -123,7 +123,17 @@ fn words(outcome: Outcome, seen: &Sighting) -> String {
         Outcome::Preempted => {
             format!("stopped by the Swarm on {}: {}", node_name(seen.node.as_ref()), seen.message)
         }
-        _ => seen.message.clone(),
+        Outcome::Succeeded
+        | Outcome::ExitCode(_)
+        | Outcome::ImageUnavailable
+        | Outcome::NoSuitableNode
+        | Outcome::NodeLost
+        | Outcome::Vanished
+        | Outcome::StartTimeout
+        | Outcome::RunTimeout
+        | Outcome::Stalled
+        | Outcome::Rejected(_)
+        | Outcome::Cancelled => seen.message.clone(),
     }
 }
 
@@ -156,9 +166,10 @@ pub(super) fn node_name(node: Option<&NodeRef>) -> &str {
     node.map_or("no node", |node| &node.name)
 }
 
-/// A node's clock may be ahead of ours: nothing is recorded as later than now.
-fn bounded(draft: &Draft, at: Timestamp) -> Timestamp {
-    at.min(draft.now)
+/// A node's clock may be ahead of ours, or behind: nothing of an attempt is recorded as later than now, or as earlier than its
+/// intent, so that no clock but ours times it out.
+fn bounded(draft: &Draft, attempt: &Attempt, at: Timestamp) -> Timestamp {
+    at.min(draft.now).max(attempt.intended_at.min(draft.now))
 }
 
 fn look_for_missing(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::flow::{STOP_SLACK, waits_for_room};
+use super::flow::{STOP_SLACK, starting_since, waits_for_room};
 use super::sight::node_name;
 use crate::change::Change;
 use crate::name::{Name, RunKey};
@@ -97,6 +97,6 @@ fn slow_start(draft: &mut Draft, spec: &Task, attempt: &Attempt) -> Option<Stuck
         Phase::Assigned | Phase::Preparing => (StuckReason::PreparingTooLong, half),
         Phase::Starting => (StuckReason::StartingTooLong, half),
     };
-    let since = attempt.phase_since;
+    let since = if attempt.phase > Phase::Pending { starting_since(attempt)? } else { attempt.phase_since };
     draft.is_due(since, limit).then(|| stuck(reason, since, attempt, attempt.message.clone()))
 }

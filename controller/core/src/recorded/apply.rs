@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged};
 use crate::change::Change;
 use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
-use crate::run::{Attempt, Run, RunEnd, TaskEnd, TaskRun, Trigger};
+use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
 
 impl Staged {
     /// Applies one change on top of what is recorded and staged before. A change of something that is gone does nothing.
@@ -251,11 +251,14 @@ fn apply_to_attempt(record: &mut Attempt, change: &Change) {
             record.message.clone_from(message);
         }
         Change::AttemptSeen { phase, at, node, message, .. } => {
+            if record.phase <= Phase::Pending && *phase > Phase::Pending {
+                record.assigned_at = Some(*at);
+            }
             record.phase = *phase;
             record.phase_since = *at;
             record.node.clone_from(node);
             record.message.clone_from(message);
-            if *phase == crate::run::Phase::Running {
+            if *phase == Phase::Running {
                 record.running_at = record.running_at.or(Some(*at));
             }
         }

@@ -318,3 +318,31 @@ impl Etl {
         }
     }
 }
+
+impl Task {
+    /// A task that says nothing but its image: every key at its default.
+    pub fn of_image(image: &str) -> Self {
+        Self {
+            depends_on: IndexMap::new(),
+            image: image.to_owned(),
+            entrypoint: None,
+            command: None,
+            environment: BTreeMap::new(),
+            working_dir: None,
+            user: None,
+            networks: Vec::new(),
+            secrets: Vec::new(),
+            configs: Vec::new(),
+            volumes: Vec::new(),
+            resources: Resources::default(),
+            placement: Placement::default(),
+            cap_add: Vec::new(),
+            stop_grace_period: STOP_GRACE_PERIOD,
+            timeout: None,
+            start_timeout: START_TIMEOUT,
+            retries: Retries::default(),
+            on_node_lost: OnNodeLost::default(),
+            node_lost_deadline: NODE_LOST_DEADLINE,
+        }
+    }
+}
