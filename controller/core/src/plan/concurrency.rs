@@ -11,7 +11,7 @@ pub(super) const QUEUED_MAX: usize = 100;
 pub(super) enum Fate {
     /// A run is admitted; it starts when its ETL has a place.
     Admit,
-    /// The schedule's open runs are stopped, then a run is admitted.
+    /// The ETL's open runs are stopped, then a run is admitted.
     Replace,
     /// The oldest waiting run gives way to a new one.
     AdmitAndDropOldest,
