@@ -11,8 +11,10 @@ use crate::desired::{Desired, Policy};
 use crate::fixtures::{at, etl_key, name};
 use crate::name::{AttemptKey, EtlKey, RunKey};
 use crate::observed::{Answer, Observed, Report, Request, Sighting, SwarmHealth, SwarmTaskState as S, Verb};
+use crate::outcome::EndState;
 use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
+use crate::source::{Blob, Reading, Tree};
 
 /// A record that passes alter, and the specs in force.
 #[derive(Default)]
@@ -189,27 +191,131 @@ fn a_run_is_not_forgotten_while_a_list_may_show_its_services() {
 }
 
 #[test]
-fn an_adopted_task_is_tried_again_even_after_a_restart() {
+fn an_adopted_task_that_fails_is_not_tried_again_without_its_parameters() {
     let mut story = Story::with([etl("hello", "")]);
     let run = RunKey::of_request(&hello(), "of a lost store");
     story.end(at(1), &run, S::Failed);
     assert_eq!(story.recorded.runs[&run].trigger, Trigger::Adopted);
-    assert!(story.recorded.task(&run, &name("load")).is_some_and(|task| task.eligible_at.is_some()));
-    let plan = story.pass(at(30), seen([]));
-    let again = AttemptKey { number: 2, ..load(&run) };
-    let intends =
-        |change: &Change| matches!(change, Change::AttemptIntended { attempt, .. } if *attempt == again);
-    assert!(plan.changes.iter().any(intends), "{:?}", plan.changes);
+    assert_eq!(story.recorded.runs[&run].end.as_ref().map(|end| end.state), Some(EndState::Failed));
+    let plan = story.ask(at(2), "again", Verb::Retry { run, tasks: Vec::new() });
+    let refused = plan.answers[0].1.as_ref().expect_err("its parameters are not known");
+    assert_eq!(refused.reason, "Conflict");
 }
 
 #[test]
 fn what_is_seen_later_of_an_adopted_run_is_adopted_too() {
     let mut story = Story::default();
     let run = RunKey::of_request(&hello(), "of a lost store");
-    let first = story.end(at(1), &run, S::Running);
+    let first = load(&run);
+    story.pass(at(1), seen([going_on(&first, S::Running, "")]));
     let second = AttemptKey { task: name("clean"), ..first.clone() };
-    story.pass(at(2), seen([sighting(&first, S::Running), sighting(&second, S::Complete)]));
+    story.pass(at(2), seen([going_on(&first, S::Running, ""), sighting(&second, S::Complete)]));
     let task = story.recorded.task(&run, &second.task).expect("it was adopted");
     assert!(task.attempts.iter().all(|attempt| attempt.end.is_some()));
     assert!(story.recorded.task(&run, &first.task).is_some_and(|task| task.live().is_some()));
+}
+
+/// Swarm still works on it; its node is told by no name, as if there were none yet.
+fn going_on(attempt: &AttemptKey, state: S, message: &str) -> Sighting {
+    let seen = crate::fixtures::sighting(state, S::Running, None, message);
+    Sighting { attempt: attempt.clone(), ..seen }
+}
+
+fn is_stopped(story: &Story, attempt: &AttemptKey) -> bool {
+    let task = story.recorded.task(&attempt.run, &attempt.task);
+    task.and_then(|task| task.attempts.last()).is_some_and(|attempt| attempt.stopping.is_some())
+}
+
+#[test]
+fn what_waited_for_room_gets_its_whole_start_timeout_once_it_has_a_node() {
+    let mut story = Story::with([etl("hello", "")]);
+    let run = story.run(at(0), "a");
+    let attempt = load(&run);
+    let no_room = "no suitable node (insufficient resources on 3 nodes)";
+    let minutes = |minutes: i64| at(minutes * 60);
+    for (minute, state, message, at_minute, stopped) in [
+        (0, S::Pending, no_room, 0, false),
+        (30, S::Pending, no_room, 0, false),
+        (31, S::Preparing, "", 31, false),
+        (40, S::Preparing, "", 31, false),
+        (42, S::Preparing, "", 31, true),
+    ] {
+        let seen_now = Sighting { at: minutes(at_minute), ..going_on(&attempt, state, message) };
+        story.pass(minutes(minute), seen([seen_now]));
+        assert_eq!(is_stopped(&story, &attempt), stopped, "{state:?} after {minute} minutes");
+    }
+}
+
+#[test]
+fn a_nodes_clock_that_is_behind_times_nothing_out() {
+    let mut story = Story::with([etl("hello", "")]);
+    let run = story.run(at(0), "a");
+    let attempt = load(&run);
+    let seen_now = Sighting { at: at(-3_600), ..going_on(&attempt, S::Running, "") };
+    story.pass(at(5), seen([seen_now]));
+    let task = story.recorded.task(&run, &attempt.task).expect("the task is recorded");
+    assert_eq!(task.attempts[0].running_at, Some(at(0)), "not before its intent");
+}
+
+#[test]
+fn a_service_that_swarm_has_no_task_of_ends_as_vanished() {
+    let mut story = Story::with([etl("hello", "")]);
+    let run = story.run(at(0), "a");
+    let attempt = load(&run);
+    story.pass(at(1), seen([going_on(&attempt, S::Running, "")]));
+    let still_there = |story: &mut Story, now: i64| {
+        let reports = vec![Report { attempt: attempt.clone(), at: at(now), answer: Answer::StillThere }];
+        story.pass(at(now), Observed { reports, listed_at: Some(at(now)), ..seen([]) });
+        let task = story.recorded.task(&run, &attempt.task).expect("the task is recorded");
+        task.attempts[0].end.as_ref().map(|end| end.outcome.word())
+    };
+    assert_eq!(still_there(&mut story, 30), None, "a new leader may lag");
+    assert_eq!(still_there(&mut story, 90), Some("Vanished"));
+}
+
+fn reading(files: &[(&str, &str)]) -> Observed {
+    let blob = |text: &str| Blob { id: text.to_owned(), bytes: text.as_bytes().to_vec() };
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), blob(text))).collect();
+    let tree = Tree { commit: "d".into(), files, refused: BTreeMap::new() };
+    Observed { readings: vec![Reading { at: at(0), allow_prune: false, result: Ok(tree) }], ..seen([]) }
+}
+
+#[test]
+fn what_git_takes_away_is_held_unless_most_stays() {
+    let files = [etl("one", ""), etl("two", ""), etl("three", "")];
+    let text = |index: usize| files[index].1.text.as_str();
+    for (what, tree, in_force, held) in [
+        (
+            "nothing changed",
+            vec![("one.etl.yaml", text(0)), ("two.etl.yaml", text(1)), ("three.etl.yaml", text(2))],
+            3,
+            0,
+        ),
+        ("one of three deleted", vec![("one.etl.yaml", text(0)), ("two.etl.yaml", text(1))], 2, 0),
+        ("two of three deleted", vec![("one.etl.yaml", text(0))], 3, 2),
+        ("all deleted", vec![], 3, 3),
+        (
+            "all emptied",
+            vec![("one.etl.yaml", ""), ("two.etl.yaml", ""), ("three.etl.yaml", "# later")],
+            3,
+            3,
+        ),
+        (
+            "one broken",
+            vec![("one.etl.yaml", "kind: ETL"), ("two.etl.yaml", text(1)), ("three.etl.yaml", text(2))],
+            3,
+            0,
+        ),
+        (
+            "all renamed",
+            vec![("a.etl.yaml", text(0)), ("b.etl.yaml", text(1)), ("c.etl.yaml", text(2))],
+            3,
+            0,
+        ),
+    ] {
+        let mut story = Story::with(files.clone());
+        story.pass(at(0), reading(&tree));
+        let desired = Desired::build(&story.recorded.files, &story.desired);
+        assert_eq!((desired.etls.len(), story.recorded.source.held), (in_force, held), "{what}");
+    }
 }
