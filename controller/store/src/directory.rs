@@ -16,6 +16,9 @@ const DATA: &str = "db";
 /// The database's parameters.
 const PARAMETERS: &str = "conf";
 const LOCK: &str = "lock";
+/// Tries to take the lock, and the pause between them: a second altogether, which no start of a child takes.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Bytes of the lock file that are read: a process id is far shorter.
 const HOLDER_BYTES_MAX: u64 = 32;
 
@@ -82,7 +85,7 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.map_err(StoreError::io("open", &path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match lock_patiently(&file) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {
             return Err(StoreError::InUse { store: dir.display().to_string(), holder: holder(&mut file) });
@@ -92,6 +95,17 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     written.map_err(StoreError::io("write", &path))?;
     Ok(file)
+}
+
+/// A child that is being started holds its parent's locks for a moment: one that is free in the next is not in use.
+fn lock_patiently(file: &File) -> Result<(), Errno> {
+    for _ in 1..LOCK_TRIES {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+            other => return other,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
 fn holder(lock: &mut File) -> String {

@@ -53,7 +53,7 @@ fn every_setting_can_stand_in_every_place() {
         let pair = "dockerTlsCert: /cert\ndockerTlsKey: /key";
         let extra = match setting.name {
             "api_listen" => token,
-            "docker_tls_cert" | "docker_tls_key" => pair,
+            "docker_tls_ca" | "docker_tls_cert" | "docker_tls_key" => pair,
             _ => "",
         };
         // A key stands only once in a file.
