@@ -120,14 +120,6 @@ impl State {
         }
     }
 
-    /// Drops those who wait for these requests: their pass could not be recorded.
-    pub fn forget_requests<'a>(&self, requests: impl Iterator<Item = &'a str>) {
-        let mut inbox = self.inbox();
-        for request in requests {
-            inbox.waiting.remove(request);
-        }
-    }
-
     /// Leaves an action's answer for the next pass.
     pub fn report(&self, report: Report) {
         self.inbox().reports.push(report);
