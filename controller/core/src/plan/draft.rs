@@ -129,6 +129,12 @@ impl<'a> Draft<'a> {
         self.observed.nodes.iter().find(|node| node.id == id)
     }
 
+    /// When the list at hand was asked for. After our clock was set back, one from "later" proves nothing about what was created
+    /// since: the next list will.
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        self.observed.listed_at.filter(|at| *at <= self.now)
+    }
+
     pub fn swarm_is_up(&self) -> bool {
         self.observed.swarm == crate::observed::SwarmHealth::Up
     }

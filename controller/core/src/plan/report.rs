@@ -118,7 +118,7 @@ fn idle_service(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {
     if draft.observed.sightings.iter().any(|seen| seen.attempt == *key) {
         return;
     }
-    let listed_at = draft.observed.listed_at.unwrap_or(Timestamp::MIN);
+    let listed_at = draft.listed_at().unwrap_or(Timestamp::MIN);
     if listed_at.duration_since(created_at) < IDLE_SERVICE_MAX {
         return;
     }

@@ -186,7 +186,7 @@ fn look_for_missing(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
 }
 
 fn look_for(draft: &mut Draft, key: AttemptKey, attempt: &Attempt) {
-    let (Some(created_at), Some(listed_at)) = (attempt.created_at, draft.observed.listed_at) else { return };
+    let (Some(created_at), Some(listed_at)) = (attempt.created_at, draft.listed_at()) else { return };
     if attempt.stopping.is_some() || !draft.swarm_is_up() {
         return;
     }

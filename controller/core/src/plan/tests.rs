@@ -263,14 +263,19 @@ fn a_service_that_swarm_has_no_task_of_ends_as_vanished() {
     let run = story.run(at(0), "a");
     let attempt = load(&run);
     story.pass(at(1), seen([going_on(&attempt, S::Running, "")]));
-    let still_there = |story: &mut Story, now: i64| {
+    let still_there = |story: &mut Story, now: i64, listed: i64| {
         let reports = vec![Report { attempt: attempt.clone(), at: at(now), answer: Answer::StillThere }];
-        story.pass(at(now), Observed { reports, listed_at: Some(at(now)), ..seen([]) });
+        story.pass(at(now), Observed { reports, listed_at: Some(at(listed)), ..seen([]) });
         let task = story.recorded.task(&run, &attempt.task).expect("the task is recorded");
         task.attempts[0].end.as_ref().map(|end| end.outcome.word())
     };
-    assert_eq!(still_there(&mut story, 30), None, "a new leader may lag");
-    assert_eq!(still_there(&mut story, 90), Some("Vanished"));
+    assert_eq!(still_there(&mut story, 30, 30), None, "a new leader may lag");
+    assert_eq!(
+        still_there(&mut story, 31, 90),
+        None,
+        "our clock was set back: the list is older than it says"
+    );
+    assert_eq!(still_there(&mut story, 90, 90), Some("Vanished"));
 }
 
 fn reading(files: &[(&str, &str)]) -> Observed {
