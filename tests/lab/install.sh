@@ -5,6 +5,8 @@
 set -eu
 
 packages="docker.io iproute2 iptables busybox-static docker-registry apache2-utils git util-linux tini debootstrap"
+# What the git source is tried against: an ssh server and a web server with TLS, run by the tests on ports of their own.
+packages="$packages openssh-client openssh-server openssl lighttpd lighttpd-mod-openssl"
 
 say() { echo "lab install: $*"; }
 

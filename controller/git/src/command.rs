@@ -73,6 +73,7 @@ pub(crate) struct Git {
     global_config: PathBuf,
     config: Vec<(String, String)>,
     ssh_command: Option<String>,
+    ca_file: Option<PathBuf>,
     pub(crate) secrets: Vec<String>,
 }
 
@@ -85,6 +86,7 @@ impl Git {
             global_config: PathBuf::from("/dev/null"),
             config: ALWAYS.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect(),
             ssh_command: None,
+            ca_file: None,
             secrets: Vec::new(),
         }
     }
@@ -97,6 +99,7 @@ impl Git {
         git.config.push((format!("protocol.{}.allow", address.scheme.name()), "always".to_owned()));
         git.config.extend(credentials.config);
         git.ssh_command = credentials.ssh_command;
+        git.ca_file = credentials.ca_file;
         git.secrets = credentials.secrets;
         if address.scheme == Scheme::File {
             git.global_config = global_config_file(home);
@@ -112,6 +115,7 @@ impl Git {
             global_config: self.global_config.clone(),
             config: self.config.clone(),
             ssh_command: self.ssh_command.clone(),
+            ca_file: self.ca_file.clone(),
             secrets: self.secrets.clone(),
         }
     }
@@ -135,6 +139,9 @@ impl Git {
         }
         if let Some(line) = &self.ssh_command {
             command.env("GIT_SSH_COMMAND", line).env("GIT_SSH_VARIANT", "ssh");
+        }
+        if let Some(file) = &self.ca_file {
+            command.env("GIT_SSL_CAINFO", file); // Not `http.sslCAInfo`: a variable of ours would win over it.
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

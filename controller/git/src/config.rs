@@ -19,6 +19,9 @@ pub struct SourceConfig {
     pub directory: PathBuf,
     /// For `https`: a file with the token, read afresh at each fetch so that it can be renewed.
     pub token_file: Option<PathBuf>,
+    /// For `https`: the authorities that may have signed the server's certificate, in PEM, where those that git
+    /// trusts by itself do not include them.
+    pub ca_file: Option<PathBuf>,
     /// For `ssh`: the private key, readable by our user alone.
     pub key_file: Option<PathBuf>,
     /// For `ssh`: the host keys to trust, in the format of OpenSSH's `known_hosts`.
@@ -73,7 +76,7 @@ pub(crate) struct Checked {
 #[derive(Debug)]
 pub(crate) enum CredentialFiles {
     Nothing,
-    Token(PathBuf),
+    Https { token: Option<PathBuf>, ca: Option<PathBuf> },
     Key { key: PathBuf, known_hosts: PathBuf },
 }
 
@@ -95,8 +98,10 @@ impl SourceConfig {
 
     fn checked_credentials(&self, address: &Address) -> Result<CredentialFiles, GitError> {
         let is_ssh = address.scheme == Scheme::Ssh;
-        if self.token_file.is_some() && !address.scheme.takes_token() {
-            return Err(invalid("token_file", format!("it is for https, but the URL is `{address}`")));
+        for (name, file) in [("token_file", &self.token_file), ("ca_file", &self.ca_file)] {
+            if file.is_some() && !address.scheme.takes_token() {
+                return Err(invalid(name, format!("it is for https, but the URL is `{address}`")));
+            }
         }
         for (name, file) in [("key_file", &self.key_file), ("known_hosts_file", &self.known_hosts_file)] {
             match file {
@@ -110,12 +115,14 @@ impl SourceConfig {
                 None => {}
             }
         }
-        match (&self.token_file, &self.key_file, &self.known_hosts_file) {
-            (_, Some(key), Some(hosts)) => {
+        match (&self.key_file, &self.known_hosts_file) {
+            (Some(key), Some(hosts)) => {
                 Ok(CredentialFiles::Key { key: key.clone(), known_hosts: hosts.clone() })
             }
-            (Some(token), _, _) => Ok(CredentialFiles::Token(token.clone())),
-            (None, _, _) => Ok(CredentialFiles::Nothing),
+            _ if address.scheme.takes_token() => {
+                Ok(CredentialFiles::Https { token: self.token_file.clone(), ca: self.ca_file.clone() })
+            }
+            _ => Ok(CredentialFiles::Nothing),
         }
     }
 }

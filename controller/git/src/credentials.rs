@@ -6,7 +6,7 @@
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +31,8 @@ pub(crate) struct Credentials {
     pub(crate) config: Vec<(String, String)>,
     /// `GIT_SSH_COMMAND`.
     pub(crate) ssh_command: Option<String>,
+    /// `GIT_SSL_CAINFO`, in place of our own environment's.
+    pub(crate) ca_file: Option<PathBuf>,
     /// Texts that may appear in no message.
     pub(crate) secrets: Vec<String>,
 }
@@ -40,7 +42,14 @@ impl Credentials {
     pub(crate) fn read(files: &CredentialFiles, address: &Address) -> Result<Self, GitError> {
         match files {
             CredentialFiles::Nothing => Ok(Self::default()),
-            CredentialFiles::Token(file) => Ok(Self::of_token(&read_token(file)?, address)),
+            CredentialFiles::Https { token, ca } => {
+                if let Some(ca) = ca {
+                    open("ca_file", ca)?; // git would say "error setting certificate file", and not whose fault it is.
+                }
+                let token = token.as_deref().map(read_token).transpose()?;
+                let known = token.map(|token| Self::of_token(&token, address)).unwrap_or_default();
+                Ok(Self { ca_file: ca.clone(), ..known })
+            }
             CredentialFiles::Key { key, known_hosts } => {
                 check_key(key)?;
                 open("known_hosts_file", known_hosts)?;
@@ -55,7 +64,7 @@ impl Credentials {
         let basic = STANDARD.encode(format!("{user}:{token}"));
         let key = format!("http.{}://{}/.extraHeader", address.scheme.name(), address.host);
         let header = format!("Authorization: Basic {basic}");
-        Self { config: vec![(key, header)], ssh_command: None, secrets: vec![token.to_owned(), basic] }
+        Self { config: vec![(key, header)], secrets: vec![token.to_owned(), basic], ..Self::default() }
     }
 }
 
@@ -153,7 +162,6 @@ fn shell_word(text: &str) -> String {
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
 
     use super::*;
 

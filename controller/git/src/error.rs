@@ -26,11 +26,14 @@ pub enum GitError {
     #[error("cannot fetch from `{url}`: {message}")]
     RemoteUnavailable { url: String, message: String },
     /// The remote answered and wants other credentials.
-    #[error("`{url}` refuses our credentials: {message}")]
-    AuthenticationFailed { url: String, message: String },
+    #[error("`{url}` refuses our credentials: {message}; {cure}")]
+    AuthenticationFailed { url: String, message: String, cure: &'static str },
+    /// The web server shows a certificate that we have no reason to trust; nothing was sent to it.
+    #[error("the certificate of `{url}` is not trusted: {message}; {cure}")]
+    CertificateRefused { url: String, message: String, cure: &'static str },
     /// The ssh server is not the one that the known-hosts file names.
-    #[error("the host key of `{url}` is not in the known-hosts file: {message}")]
-    HostKeyRefused { url: String, message: String },
+    #[error("the host key of `{url}` is not the one in `known_hosts_file`: {message}; {cure}")]
+    HostKeyRefused { url: String, message: String, cure: String },
     /// The remote has no such branch (any more).
     #[error("no branch `{branch}` in `{url}`; it was deleted, or nothing was pushed to it yet")]
     BranchNotFound { url: String, branch: String },
@@ -67,6 +70,7 @@ impl GitError {
             Self::CredentialRefused { .. } => "CredentialRefused",
             Self::RemoteUnavailable { .. } => "RemoteUnavailable",
             Self::AuthenticationFailed { .. } => "AuthenticationFailed",
+            Self::CertificateRefused { .. } => "CertificateRefused",
             Self::HostKeyRefused { .. } => "HostKeyRefused",
             Self::BranchNotFound { .. } => "BranchNotFound",
             Self::TimedOut { .. } => "TimedOut",
@@ -93,6 +97,7 @@ impl GitError {
             | Self::CredentialUnreadable { .. }
             | Self::CredentialRefused { .. }
             | Self::AuthenticationFailed { .. }
+            | Self::CertificateRefused { .. }
             | Self::HostKeyRefused { .. }
             | Self::BranchNotFound { .. }
             | Self::TooLarge { .. }

@@ -189,6 +189,7 @@ impl Server {
             path: String::new(),
             directory: self.home.path().join("mirror"),
             token_file,
+            ca_file: None,
             key_file: None,
             known_hosts_file: None,
             timeout,

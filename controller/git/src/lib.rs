@@ -17,6 +17,7 @@ mod mirror;
 mod objects;
 mod read;
 mod redact;
+mod refusal;
 mod source;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::error::GitError;
 use crate::mirror::Mirror;
 use crate::read::{self, ReadFault};
 use crate::redact::redact;
+use crate::refusal::refusal;
 
 /// The one reference of a mirror.
 const HEAD: &str = "refs/etl/head";
@@ -259,17 +260,8 @@ impl Source {
     }
 
     fn remote_error(&self, git: &Git, output: &Output) -> GitError {
-        let url = self.settings.address.to_string();
         let message = redact(&output.stderr, &git.secrets);
-        let said = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if said(&["Host key verification failed"]) {
-            return GitError::HostKeyRefused { url, message };
-        }
-        let refused = ["Authentication failed", "could not read Username", "could not read Password"];
-        if said(&refused) || said(&["Permission denied (", "error: 401", "error: 403"]) {
-            return GitError::AuthenticationFailed { url, message };
-        }
-        GitError::RemoteUnavailable { url, message }
+        refusal(&self.settings.address, &self.settings.credentials, message)
     }
 
     fn read_error(&self, fault: ReadFault) -> GitError {

@@ -31,7 +31,7 @@ fn refused_setting(change: Change) -> &'static str {
 
 #[test]
 fn each_wrong_setting_is_named() {
-    let rows: [(&str, Change); 17] = [
+    let rows: [(&str, Change); 18] = [
         ("", |_| {}),
         ("url", |c| c.url = "-u".to_owned()),
         ("url", |c| c.url = "--upload-pack=touch trap".to_owned()),
@@ -46,6 +46,7 @@ fn each_wrong_setting_is_named() {
         ("directory", |c| c.directory = PathBuf::new()),
         ("timeout", |c| c.timeout = Duration::ZERO),
         ("token_file", |c| c.token_file = Some("/run/token".into())),
+        ("ca_file", |c| c.ca_file = Some("/run/ca.pem".into())),
         ("key_file", |c| c.key_file = Some("/run/key".into())),
         ("key_file", |c| c.url = "ssh://git@example.org/x".to_owned()),
         ("known_hosts_file", |c| {

@@ -140,6 +140,7 @@ fn source(settings: &Settings) -> anyhow::Result<Option<Source>> {
         path: settings.git_path.clone(),
         directory: settings.data_dir.join("git"),
         token_file: settings.git_token_file.clone(),
+        ca_file: settings.git_ca_file.clone(),
         key_file: settings.git_key_file.clone(),
         known_hosts_file: settings.git_known_hosts_file.clone(),
         timeout: settings.git_timeout.unsigned_abs(),

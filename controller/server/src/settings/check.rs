@@ -17,6 +17,11 @@ pub(super) fn together(settings: &Settings, sources: &Sources) -> Result<(), Set
         let help = "give both --docker-tls-cert and --docker-tls-key, or neither";
         return refuse("docker_tls_cert", "a certificate and its key belong together", help);
     }
+    if settings.docker_tls_cert.is_some() && settings.docker_tls_ca.is_none() {
+        let help =
+            "give --docker-tls-ca as well: without it nobody knows who answers, and TLS would not be used";
+        return refuse("docker_tls_cert", "a certificate needs the authority that signed Docker's", help);
+    }
     if settings.docker_tls_ca.is_some() && settings.docker_tls_cert.is_none() {
         let help = "give --docker-tls-cert and --docker-tls-key as well: a manager asks who calls";
         return refuse("docker_tls_ca", "an authority without a certificate of our own is of no use", help);

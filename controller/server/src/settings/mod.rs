@@ -84,6 +84,8 @@ settings! {
     git_path: String = [""], "PATH";
     /// File with the token for https://
     git_token_file: Option<PathBuf> = [], "FILE";
+    /// File with the authorities that sign the server's certificate for https://, where they are your own
+    git_ca_file: Option<PathBuf> = [], "FILE";
     /// File with the private key for ssh://
     git_key_file: Option<PathBuf> = [], "FILE";
     /// File with the known hosts for ssh://

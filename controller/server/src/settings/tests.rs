@@ -50,10 +50,10 @@ fn every_setting_can_stand_in_every_place() {
             other => panic!("no example of {other}"),
         };
         let token = "apiTokenFile: /token";
-        let pair = "dockerTlsCert: /cert\ndockerTlsKey: /key";
+        let trio = "dockerTlsCa: /ca\ndockerTlsCert: /cert\ndockerTlsKey: /key";
         let extra = match setting.name {
             "api_listen" => token,
-            "docker_tls_ca" | "docker_tls_cert" | "docker_tls_key" => pair,
+            "docker_tls_ca" | "docker_tls_cert" | "docker_tls_key" => trio,
             _ => "",
         };
         // A key stands only once in a file.
@@ -109,6 +109,13 @@ fn a_wrong_setting_is_named_with_its_cure() {
         (vec!["--controller-name", "A B"], vec![], "", "--controller-name", "`etl`"),
         (vec!["--api-listen", "0.0.0.0:80"], vec![], "", "--api-listen", "--api-token-file"),
         (vec!["--docker-tls-key", "/key"], vec![], "", "--docker-tls-cert", "--docker-tls-cert"),
+        (
+            vec!["--docker-tls-key", "/key", "--docker-tls-cert", "/cert"],
+            vec![],
+            "",
+            "--docker-tls-cert",
+            "--docker-tls-ca",
+        ),
         (vec!["--git-url", "https://a:b@c/d"], vec![], "", "--git-url", "--git-token-file"),
     ] {
         let error = load(&args, &env, file).unwrap_err().to_string();
