@@ -44,7 +44,7 @@ sim: ## drive the loop through seeded faults: make sim SEEDS=100000
 
 e2e: install build ## on a real Swarm: the lab's own faults, the Swarm door, the whole controller
 	$(CARGO) test --release --locked -p etl-lab -- --test-threads=1
-	$(CARGO) test --release --locked -p etl-swarm --test real -- --test-threads=1
+	$(CARGO) test --release --locked -p etl-swarm --test real --test tls -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test stack -- --test-threads=1
 

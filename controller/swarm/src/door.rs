@@ -244,6 +244,10 @@ fn refusal(host: &Host, operation: &'static str, status: StatusCode, body: &[u8]
     if status == StatusCode::SERVICE_UNAVAILABLE && message.contains("not a swarm manager") {
         return SwarmError::NotManager { host: host.name.clone() };
     }
+    // Go's answer on a port with TLS, the only one that comes without.
+    if status == StatusCode::BAD_REQUEST && message.contains("HTTP request to an HTTPS server") {
+        return SwarmError::TlsNeeded { host: host.name.clone() };
+    }
     SwarmError::Api { operation, status: status.as_u16(), message }
 }
 
@@ -254,7 +258,8 @@ fn code(error: &SwarmError) -> &'static str {
         SwarmError::NoQuorum { .. } => "500",
         SwarmError::NotManager { .. } => "503",
         SwarmError::Timeout { .. } => "timeout",
-        SwarmError::Unreachable { .. } => "unreachable",
+        SwarmError::Unreachable { .. } | SwarmError::TlsFailed { .. } => "unreachable",
+        SwarmError::TlsNeeded { .. } => "400",
         SwarmError::Garbled { .. } | SwarmError::TooOld { .. } | SwarmError::LogBroken { .. } => "garbled",
         SwarmError::Host { .. } | SwarmError::Tls { .. } | SwarmError::Registry { .. } => "not-sent",
     }

@@ -17,6 +17,15 @@ pub enum SwarmError {
     /// Nothing listens there, or the connection broke.
     #[error("no connection to `{host}`")]
     Unreachable { host: String, source: Source },
+    /// Something listens there, and its TLS and ours do not fit.
+    #[error("no TLS with `{host}`: {cure}")]
+    TlsFailed { host: String, cure: &'static str, source: Source },
+    /// The daemon speaks TLS and was asked without.
+    #[error(
+        "`{host}` speaks TLS only: give `--docker-tls-ca`, and `--docker-tls-cert` and `--docker-tls-key` of a client \
+         that it lets in"
+    )]
+    TlsNeeded { host: String },
     /// Whatever was asked may or may not have happened.
     #[error("no answer to `{operation}` within {after:?}")]
     Timeout { operation: &'static str, after: Duration },
@@ -54,6 +63,8 @@ impl SwarmError {
         match self {
             Self::NoQuorum { .. } => "NoQuorum",
             Self::Unreachable { .. } => "Unreachable",
+            Self::TlsFailed { .. } => "TlsFailed",
+            Self::TlsNeeded { .. } => "TlsNeeded",
             Self::Timeout { .. } => "Timeout",
             Self::NotManager { .. } => "NotManager",
             Self::Api { .. } => "Refused",
@@ -75,7 +86,9 @@ impl SwarmError {
             | Self::NotManager { .. }
             | Self::LogBroken { .. } => true,
             Self::Api { status, .. } => *status >= 500 || matches!(status, 408 | 429),
-            Self::Garbled { .. }
+            Self::TlsFailed { .. }
+            | Self::TlsNeeded { .. }
+            | Self::Garbled { .. }
             | Self::TooOld { .. }
             | Self::Host { .. }
             | Self::Tls { .. }
@@ -87,6 +100,8 @@ impl SwarmError {
     pub(crate) fn is_the_hosts(&self) -> bool {
         match self {
             Self::Unreachable { .. }
+            | Self::TlsFailed { .. }
+            | Self::TlsNeeded { .. }
             | Self::Timeout { .. }
             | Self::NotManager { .. }
             | Self::TooOld { .. } => true,

@@ -16,6 +16,7 @@ mod digest;
 mod door;
 mod error;
 mod events;
+mod handshake;
 mod info;
 mod logs;
 mod lookup;

@@ -21,6 +21,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::address::Address;
 use crate::config::TlsFiles;
 use crate::error::SwarmError;
+use crate::handshake;
 
 /// Idle connections kept for each manager: as many as calls are usually side by side.
 const IDLE_CONNECTIONS_MAX: usize = 8;
@@ -98,7 +99,11 @@ impl Host {
 
     /// The error of a connection that broke or never stood.
     pub(crate) fn unreachable(&self, error: impl std::error::Error + Send + Sync + 'static) -> SwarmError {
-        SwarmError::Unreachable { host: self.name.clone(), source: Arc::new(error) }
+        let host = self.name.clone();
+        match handshake::cure(&error) {
+            Some(cure) => SwarmError::TlsFailed { host, cure, source: Arc::new(error) },
+            None => SwarmError::Unreachable { host, source: Arc::new(error) },
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod process;
 mod registry;
 mod state;
 mod swarm;
+mod tls;
 mod tool;
 mod wait;
 mod watch;
@@ -92,6 +93,9 @@ impl Lab {
 
     fn build(&self, busybox: bool) -> anyhow::Result<()> {
         network::create_switch(&self.state)?;
+        if self.state.tls {
+            tls::make_certificates(&self.state)?;
+        }
         for node in 0..self.state.nodes {
             self.boot(node)?;
         }
@@ -155,6 +159,17 @@ impl Lab {
     /// `DOCKER_HOST` of one node's daemon; reachable from the machine's own namespaces.
     pub fn docker_host(&self, node: usize) -> String {
         format!("unix://{}", self.socket(node).display())
+    }
+
+    /// `DOCKER_HOST` of one node's daemon over TCP, where the lab has TLS.
+    pub fn tls_host(&self, node: usize) -> String {
+        format!("tcp://{}:{}", self.node_address(node), tls::PORT)
+    }
+
+    /// Folder with `ca.pem`, with `cert.pem` and `key.pem` of a client that the daemons let in, and with
+    /// `stranger-cert.pem` and `stranger-key.pem` of one that signed for itself.
+    pub fn tls_dir(&self) -> PathBuf {
+        self.state.tls_dir()
     }
 
     /// The unix socket of one node's daemon; gone while the node is dead.
@@ -352,7 +367,8 @@ fn check_root() -> anyhow::Result<()> {
 fn check_machine(options: &LabOptions) -> anyhow::Result<()> {
     check_root()?;
     let registry = options.registry.as_ref().map(|_| "/usr/bin/docker-registry");
-    for program in PROGRAMS.into_iter().chain(registry) {
+    let openssl = options.tls.then_some("/usr/bin/openssl");
+    for program in PROGRAMS.into_iter().chain(registry).chain(openssl) {
         ensure!(std::path::Path::new(program).exists(), "no {program} here; run tests/lab/install.sh first");
     }
     Ok(())

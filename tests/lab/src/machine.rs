@@ -14,6 +14,7 @@ use crate::engine;
 use crate::network;
 use crate::process::{Identity, spawn_recorded};
 use crate::state::{State, node_name};
+use crate::tls;
 use crate::tool::tool;
 use crate::wait::wait_until;
 
@@ -53,7 +54,7 @@ fn machine_command(state: &State, node: usize) -> Command {
 
 /// The fixed paths are in the node's own /run, empty at every start.
 fn daemon_flags(state: &State, node: usize) -> Vec<String> {
-    vec![
+    let mut flags = vec![
         format!("--host=unix://{}", state.socket(node).display()),
         format!("--data-root={}", state.data.join(node_name(node)).display()),
         "--exec-root=/run/docker-exec".to_owned(),
@@ -61,7 +62,11 @@ fn daemon_flags(state: &State, node: usize) -> Vec<String> {
         format!("--cgroup-parent=/{}/{}", cgroup(&state.name), node_name(node)),
         "--exec-opt=native.cgroupdriver=cgroupfs".to_owned(),
         format!("--insecure-registry={}", state.registry_address()),
-    ]
+    ];
+    if state.tls {
+        flags.extend(tls::daemon_flags(state));
+    }
+    flags
 }
 
 /// Parent of all cgroups of a lab's containers.

@@ -20,6 +20,8 @@ pub struct LabOptions {
     pub managers: usize,
     /// A registry with a password on the lab's bridge.
     pub registry: Option<RegistryOptions>,
+    /// Whether every node listens on TCP too, for clients with a certificate.
+    pub tls: bool,
     /// Whether every node gets the image `etl-lab/busybox:1`.
     pub busybox: bool,
 }
@@ -36,7 +38,7 @@ pub struct RegistryOptions {
 impl LabOptions {
     /// One manager that is the only node, with the image and no registry.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), nodes: 1, managers: 1, registry: None, busybox: true }
+        Self { name: name.into(), nodes: 1, managers: 1, registry: None, tls: false, busybox: true }
     }
 
     /// With so many nodes.
@@ -54,6 +56,12 @@ impl LabOptions {
     /// With a registry and its default user.
     pub fn registry(mut self) -> Self {
         self.registry = Some(RegistryOptions::default());
+        self
+    }
+
+    /// With daemons that listen on TCP too, for clients with a certificate.
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 

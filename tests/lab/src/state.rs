@@ -37,6 +37,9 @@ pub struct State {
     pub managers: usize,
     /// Who may use its registry, if it has one.
     pub registry: Option<RegistryOptions>,
+    /// Whether its daemons listen on TCP too, for clients with a certificate.
+    #[serde(default)]
+    pub tls: bool,
     /// Folder with the nodes' data roots.
     pub data: PathBuf,
     /// The process that made it.
@@ -55,6 +58,7 @@ impl State {
             nodes: options.nodes,
             managers: options.managers,
             registry: options.registry.clone(),
+            tls: options.tls,
             data: data_dir(&options.name),
             owner: Identity::own()?,
             kept: false,
@@ -111,6 +115,11 @@ impl State {
     /// Docker client settings of this lab alone.
     pub fn docker_config(&self) -> PathBuf {
         self.run_dir().join("docker-config")
+    }
+
+    /// Keys and certificates for TLS. Not in the run folder: a node has a `/run` of its own.
+    pub fn tls_dir(&self) -> PathBuf {
+        self.data.join("tls")
     }
 
     /// Address in the lab's network.
