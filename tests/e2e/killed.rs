@@ -24,6 +24,8 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
     controller.commit(&[("quick.etl.yaml", Some(&quick())), ("chain.etl.yaml", Some(&chain()))])?;
     controller.start()?;
     controller.wait_ready()?;
+    wait_until("both schedules to be followed", PATIENCE, || Ok(next_ticks(&controller)?.len() == 2))?;
+    let first = next_ticks(&controller)?;
     for kill in 0..kills {
         // Spread over a pass, a flush, a create and a drain: the moment is the point, not the length.
         std::thread::sleep(Duration::from_millis(u64::from(kill * 379 % 1_500)));
@@ -31,10 +33,11 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
         controller.start()?;
     }
     controller.wait_ready()?;
+    let last = next_ticks(&controller)?;
     stop_ticking(&controller)?;
     let runs = controller.list(&["runs", "--limit", "100000"])?;
     assert!(runs.len() > kills as usize / 4, "too few runs to mean anything: {}", runs.len());
-    every_tick_has_one_run(&runs)?;
+    every_tick_has_one_run(&runs, &first, &last)?;
     let attempts = every_attempt_kept_its_log(&controller, &runs)?;
     nothing_left(&lab, &controller)?;
     every_attempt_was_one_container(&watch, &attempts)?;
@@ -71,7 +74,23 @@ fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
     path.iter().fold(value, |value, key| &value[*key]).as_str().unwrap_or_default()
 }
 
-fn every_tick_has_one_run(runs: &[Value]) -> anyhow::Result<()> {
+/// ETL → its schedule's next tick.
+fn next_ticks(controller: &Controller) -> anyhow::Result<BTreeMap<String, i64>> {
+    let mut ticks = BTreeMap::new();
+    for schedule in controller.list(&["schedules"])? {
+        let tick: jiff::Timestamp = text(&schedule, &["status", "nextTick"]).parse()?;
+        let etl = text(&schedule, &["spec", "etl"]).rsplit('/').next().unwrap_or_default();
+        ticks.insert(etl.to_owned(), tick.as_second());
+    }
+    Ok(ticks)
+}
+
+/// All ticks from what was the next one before the first kill to the one before what is next after the last.
+fn every_tick_has_one_run(
+    runs: &[Value],
+    first: &BTreeMap<String, i64>,
+    last: &BTreeMap<String, i64>,
+) -> anyhow::Result<()> {
     for (etl, period) in [("quick", 2), ("chain", 4)] {
         let mut ticks: Vec<i64> = Vec::new();
         for run in runs.iter().filter(|run| text(run, &["spec", "etl"]) == etl) {
@@ -82,6 +101,11 @@ fn every_tick_has_one_run(runs: &[Value]) -> anyhow::Result<()> {
         }
         ticks.sort_unstable();
         assert!(ticks.len() > 2, "{etl} had too few ticks: {ticks:?}");
+        assert!(ticks[0] <= first[etl], "{etl}: the first ticks are lost: {ticks:?}, {first:?}");
+        assert!(
+            ticks[ticks.len() - 1] >= last[etl] - period,
+            "{etl}: the last ticks are lost: {ticks:?}, {last:?}"
+        );
         for pair in ticks.windows(2) {
             assert_eq!(pair[1] - pair[0], period, "{etl}: a tick is lost or doubled in {ticks:?}");
         }

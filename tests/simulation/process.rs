@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etl_core::action::{Action, ActionKey, ActionKind};
+use etl_core::backoff::Backoff;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
 use etl_core::name::AttemptKey;
@@ -25,8 +26,6 @@ use crate::time::{MINUTE, Ms, SECOND, timestamp};
 
 /// Wakes within this time share a pass.
 const GATHER: Ms = 2;
-/// After an action failed, before it counts as answered.
-const PAUSE_AFTER_FAILURE: Ms = SECOND;
 /// After a stream broke, before it is followed again.
 const FOLLOW_PAUSE: Ms = 2 * SECOND;
 
@@ -53,6 +52,7 @@ pub struct Process {
     pub requests: Vec<Request>,
     pub readings: Vec<Reading>,
     pub in_flight: BTreeSet<ActionKey>,
+    pub backoff: Backoff<ActionKey>,
     pub following: BTreeSet<AttemptKey>,
     pub snapshot: Snapshot,
     pub nodes_at: Option<Ms>,
@@ -143,7 +143,9 @@ impl Sim {
         let mut observed = observed(process);
         observed.reports = std::mem::take(&mut process.reports);
         observed.requests = std::mem::take(&mut process.requests);
-        observed.readings = std::mem::take(&mut process.readings);
+        if observed.swarm != SwarmHealth::Unknown {
+            observed.readings = std::mem::take(&mut process.readings);
+        }
         if self.crashes(Fault::CrashAtObserve) {
             return Observed::default();
         }
@@ -261,10 +263,12 @@ impl Sim {
         if life != self.process.life || !self.process.alive {
             return;
         }
-        if matches!(answer, Answer::Failed { .. }) {
-            let at = self.now + PAUSE_AFTER_FAILURE;
+        if matches!(answer, Answer::Failed { .. } | Answer::StillThere) {
+            let delay = self.process.backoff.failed(key.clone());
+            let at = self.now + Ms::try_from(delay.as_millis()).unwrap_or(0);
             return self.queue.push(at, Event::Paused(life, Box::new((key, answer))));
         }
+        self.process.backoff.succeeded(&key);
         self.report(life, key, answer);
     }
 

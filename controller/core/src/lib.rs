@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod backoff;
 pub mod change;
 pub mod cron;
 pub mod desired;

@@ -53,6 +53,29 @@ pub struct ServiceDraft {
     pub stop_grace_period: SignedDuration,
 }
 
+/// What a task asks of the host it runs on: all that the operator's rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Powers<'a> {
+    /// Mounts.
+    pub mounts: &'a [Mount],
+    /// Added capabilities.
+    pub cap_add: &'a [String],
+    /// Names of networks.
+    pub networks: &'a [String],
+}
+
+impl<'a> From<&'a ServiceDraft> for Powers<'a> {
+    fn from(draft: &'a ServiceDraft) -> Self {
+        Self { mounts: &draft.mounts, cap_add: &draft.cap_add, networks: &draft.networks }
+    }
+}
+
+impl<'a> From<&'a Task> for Powers<'a> {
+    fn from(task: &'a Task) -> Self {
+        Self { mounts: &task.volumes, cap_add: &task.cap_add, networks: &task.networks }
+    }
+}
+
 /// What the operator allows beyond the locked-down default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
@@ -147,17 +170,17 @@ pub fn escape_template(text: &str) -> String {
     text.replace("{{", "{{\"{{\"}}")
 }
 
-/// What the operator's rules say against a draft, in words; nothing means it may be created.
-pub fn forbidden(draft: &ServiceDraft, allowed: &Allowed) -> Vec<String> {
-    let mounts = draft.mounts.iter().filter_map(|mount| forbidden_mount(mount, allowed));
-    let capabilities = draft.cap_add.iter().filter(|name| !allowed.capabilities.contains(bare(name)));
+/// What the operator's rules say against these powers, in words; nothing means they are granted.
+pub fn forbidden(asked: Powers<'_>, allowed: &Allowed) -> Vec<String> {
+    let mounts = asked.mounts.iter().filter_map(|mount| forbidden_mount(mount, allowed));
+    let capabilities = asked.cap_add.iter().filter(|name| !allowed.capabilities.contains(bare(name)));
     let capabilities = capabilities.map(|name| {
         format!(
             "capability `{name}` is not allowed: start the controller with --allow-capability {}",
             bare(name)
         )
     });
-    let networks = draft.networks.iter().filter(|name| matches!(name.as_str(), "host" | "bridge" | "none"));
+    let networks = asked.networks.iter().filter(|name| matches!(name.as_str(), "host" | "bridge" | "none"));
     let networks = networks.map(|name| format!("network `{name}` belongs to the node and is never attached"));
     mounts.chain(capabilities).chain(networks).collect()
 }

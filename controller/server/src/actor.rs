@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use etl_core::action::{Action, ActionKey};
+use etl_core::action::{Action, ActionKey, ActionKind};
+use etl_core::backoff::Backoff;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Report};
 use etl_core::service::ServiceDraft;
@@ -15,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::logs::LogKeeper;
+use crate::logs::{Asking, LogKeeper};
 use crate::observer::{Chain, Observer};
 use crate::state::State;
 
@@ -23,8 +24,8 @@ use crate::state::State;
 const SIDE_BY_SIDE: usize = 16;
 /// A log is read to the end of the grace period and this much more.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
-/// After an action failed, before it may be planned again: the loop itself has no delay for it.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A log that Docker's own words refuse so often in a row is given up: by then some three minutes have gone by.
+const LOG_TRIES: u32 = 15;
 /// How often a stopped attempt is looked for in the newest list.
 const GONE_PERIOD: Duration = Duration::from_millis(200);
 /// Lines may still be under way when the list first shows no Swarm task.
@@ -41,6 +42,7 @@ pub struct Actor {
     state: Arc<State>,
     observer: Arc<Observer>,
     in_flight: Mutex<BTreeSet<ActionKey>>,
+    backoff: Mutex<Backoff<ActionKey>>,
     slots: Semaphore,
     creates: tokio::sync::Mutex<Creates>,
     /// How long the newest creations took: apart, since a creation that ended must not wait for those in line.
@@ -76,6 +78,7 @@ impl Actor {
             state,
             observer,
             in_flight,
+            backoff: Mutex::default(),
             slots,
             creates: tokio::sync::Mutex::new(creates),
             took: Mutex::default(),
@@ -90,6 +93,7 @@ impl Actor {
 
     /// Starts each action that is not under way.
     pub fn start(self: &Arc<Self>, actions: Vec<Action>) {
+        self.forget_failures(&actions);
         for action in actions {
             let key = action.key();
             if let Action::FollowLog { attempt, service } = &action {
@@ -109,16 +113,38 @@ impl Actor {
             answer = self.carry_out(action) => answer,
             () = self.stop.cancelled() => return,
         };
-        if answer == Answer::StillThere {
-            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-        }
-        if let Answer::Failed { message } = &answer {
-            tracing::warn!(attempt = %key.attempt, kind = ?key.kind, error = %message, "an action failed; it will be repeated");
-            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-        }
+        self.hold_back(&key, &answer).await;
         // The report lies in the inbox before the action counts as answered, so that no pass repeats it in between.
         self.state.report(Report { attempt: key.attempt.clone(), at: clock::now(), answer });
         drop(under_way);
+    }
+
+    /// What failed counts as under way for a while longer, so that it is not repeated at once.
+    async fn hold_back(&self, key: &ActionKey, answer: &Answer) {
+        let message = match answer {
+            Answer::Failed { message } => Some(message),
+            Answer::StillThere => None,
+            Answer::Created { .. }
+            | Answer::CreateFailed { .. }
+            | Answer::Refused { .. }
+            | Answer::LogKept(_)
+            | Answer::Stopped(_)
+            | Answer::Released => return self.backoff().succeeded(key),
+        };
+        let delay = self.backoff().failed(key.clone());
+        if let Some(error) = message {
+            tracing::warn!(attempt = %key.attempt, kind = ?key.kind, %error, again_in = %format!("{delay:#}"), "an action failed");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(delay.unsigned_abs()) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    fn forget_failures(&self, planned: &[Action]) {
+        let mut tried = self.in_flight();
+        tried.extend(planned.iter().map(Action::key));
+        self.backoff().retain(|key| tried.contains(key));
     }
 
     async fn carry_out(&self, action: Action) -> Answer {
@@ -126,7 +152,13 @@ impl Actor {
             Action::StartAttempt { draft, .. } => self.create(&draft).await,
             Action::FollowLog { .. } => Answer::StillThere,
             Action::DrainLog { attempt, service, reachable } => {
-                answer(self.logs.drain(&attempt, &service, reachable).await.map(Answer::LogKept))
+                let key = ActionKey { attempt: attempt.clone(), kind: ActionKind::Drain };
+                let asking = match (reachable, self.backoff().failures(&key) < LOG_TRIES) {
+                    (false, _) => Asking::Nobody,
+                    (true, true) => Asking::Again,
+                    (true, false) => Asking::LastTime,
+                };
+                answer(self.logs.drain(&attempt, &service, asking).await.map(Answer::LogKept))
             }
             Action::StopAttempt { attempt, service, grace, reachable } => {
                 self.stop_attempt(&attempt, service, grace, reachable).await
@@ -216,6 +248,10 @@ impl Actor {
 
     fn took(&self) -> std::sync::MutexGuard<'_, VecDeque<Duration>> {
         self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn backoff(&self) -> std::sync::MutexGuard<'_, Backoff<ActionKey>> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keys(&self) -> std::sync::MutexGuard<'_, BTreeSet<ActionKey>> {

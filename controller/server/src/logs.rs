@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use etl_core::log::LogLine;
-use etl_core::name::AttemptKey;
+use etl_core::name::{AttemptKey, RunKey};
 use etl_core::run::LogSummary;
 use etl_store::{LogError, LogStore, LogWriter};
 use etl_swarm::{LogQuery, Swarm, SwarmError};
 use futures_util::StreamExt;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -25,11 +26,27 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(2);
 /// Lines are written in batches of at most this many.
 const BATCH_LINES: usize = 512;
 
+/// Logs read to their end at one time, and streams being opened: after a restart many ask at once. A frozen node's requests hold
+/// theirs to the deadline, so there are plenty.
+const SIDE_BY_SIDE: usize = 64;
+
+/// How to ask for the end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// A refusal may pass.
+    Again,
+    /// Whatever Docker answers is written into the log.
+    LastTime,
+    /// There is nobody to ask.
+    Nobody,
+}
+
 /// Keeps logs.
 pub struct LogKeeper {
     swarm: Swarm,
     store: Arc<LogStore>,
     following: Mutex<BTreeMap<AttemptKey, Follower>>,
+    slots: Semaphore,
     stop: CancellationToken,
 }
 
@@ -52,7 +69,7 @@ pub enum KeepError {
 impl LogKeeper {
     /// A keeper; `stop` ends all streams.
     pub fn new(swarm: Swarm, store: Arc<LogStore>, stop: CancellationToken) -> Self {
-        Self { swarm, store, following: Mutex::default(), stop }
+        Self { swarm, store, following: Mutex::default(), slots: Semaphore::new(SIDE_BY_SIDE), stop }
     }
 
     /// Attempts whose stream is open.
@@ -93,11 +110,14 @@ impl LogKeeper {
         service: &str,
         stop: &CancellationToken,
     ) -> Result<(), KeepError> {
-        let mut writer = self.store.writer(attempt)?;
+        let mut writer = self.writer(attempt).await?;
         let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
-        let stream = self.swarm.logs(service, &query);
+        let opened = async {
+            let _slot = self.slots.acquire().await;
+            self.swarm.logs(service, &query).await
+        };
         let lines = tokio::select! {
-            lines = stream => lines?,
+            lines = opened => lines?,
             () = stop.cancelled() => return Ok(()),
         };
         let mut batches = lines.ready_chunks(BATCH_LINES);
@@ -116,15 +136,15 @@ impl LogKeeper {
         &self,
         attempt: &AttemptKey,
         service: &str,
-        reachable: bool,
+        asking: Asking,
     ) -> Result<LogSummary, KeepError> {
         self.stop_following(attempt).await;
-        let mut writer = self.store.writer(attempt)?;
-        let missing = if reachable {
-            let query = LogQuery { follow: false, since: writer.resume_at(), idle: Some(DRAIN_IDLE) };
-            self.read_to_end(&mut writer, service, &query).await?
-        } else {
+        let mut writer = self.writer(attempt).await?;
+        let missing = if asking == Asking::Nobody {
             Some("the node could not be asked: the end of the log is missing".to_owned())
+        } else {
+            let _slot = self.slots.acquire().await;
+            self.read_to_end(&mut writer, service, asking).await?
         };
         finish(writer, missing).await
     }
@@ -134,11 +154,12 @@ impl LogKeeper {
         &self,
         writer: &mut LogWriter,
         service: &str,
-        query: &LogQuery,
+        asking: Asking,
     ) -> Result<Option<String>, KeepError> {
-        let lines = match self.swarm.logs(service, query).await {
+        let query = LogQuery { follow: false, since: writer.resume_at(), idle: Some(DRAIN_IDLE) };
+        let lines = match self.swarm.logs(service, &query).await {
             Ok(lines) => lines,
-            Err(error) if is_lasting(&error) => {
+            Err(error) if is_lasting(&error, asking) => {
                 return Ok(Some(format!("Docker does not give the log: {}", Chain(&error))));
             }
             Err(error) => return Err(error.into()),
@@ -165,7 +186,7 @@ impl LogKeeper {
         gone: impl Future<Output = ()>,
     ) -> Result<LogSummary, KeepError> {
         self.stop_following(attempt).await;
-        let mut writer = self.store.writer(attempt)?;
+        let mut writer = self.writer(attempt).await?;
         let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
         let opened = tokio::time::timeout(OPEN_BEFORE_STOP, self.swarm.logs(service, &query)).await;
         remove.await?;
@@ -200,14 +221,24 @@ impl LogKeeper {
     /// The log of an attempt that never had a service, or is unreachable: what was kept so far is all there is.
     pub async fn close(&self, attempt: &AttemptKey, missing: Option<&str>) -> Result<LogSummary, KeepError> {
         self.stop_following(attempt).await;
-        finish(self.store.writer(attempt)?, missing.map(str::to_owned)).await
+        finish(self.writer(attempt).await?, missing.map(str::to_owned)).await
     }
 
-    /// Deletes the logs of a forgotten run.
-    pub fn remove_run(&self, run: &etl_core::name::RunKey) {
-        if let Err(error) = self.store.remove_run(run) {
-            tracing::warn!(%run, error = %Chain(&error), "cannot delete the logs of a forgotten run");
-        }
+    /// Deletes the logs of a forgotten run, in its own time.
+    pub fn remove_run(&self, run: &RunKey) {
+        let (store, run) = (self.store.clone(), run.clone());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = store.remove_run(&run) {
+                tracing::warn!(%run, error = %Chain(&error), "cannot delete the logs of a forgotten run");
+            }
+        });
+    }
+
+    /// Opening reads what was kept before, to know where to go on: not on a thread that others wait for.
+    async fn writer(&self, attempt: &AttemptKey) -> Result<LogWriter, LogError> {
+        let (store, attempt) = (self.store.clone(), attempt.clone());
+        let opened = tokio::task::spawn_blocking(move || store.writer(&attempt)).await;
+        opened.expect("opening a log does not panic")
     }
 
     async fn stop_following(&self, attempt: &AttemptKey) {
@@ -224,9 +255,10 @@ impl LogKeeper {
     }
 }
 
-/// A refusal that asking again will not change.
-fn is_lasting(error: &SwarmError) -> bool {
-    matches!(error, SwarmError::Api { status: 400..=499, .. })
+/// A refusal that asking again will not change, or that was asked about often enough.
+fn is_lasting(error: &SwarmError, asking: Asking) -> bool {
+    let is_answer = matches!(error, SwarmError::Api { .. });
+    matches!(error, SwarmError::Api { status: 400..=499, .. }) || (is_answer && asking == Asking::LastTime)
 }
 
 /// Reads until the container is gone; what is missing, in words, if the stream ended before.

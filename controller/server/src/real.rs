@@ -5,7 +5,7 @@ use std::sync::Arc;
 use etl_core::action::Action;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
-use etl_core::observed::Observed;
+use etl_core::observed::{Observed, SwarmHealth};
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::view::{Done, ErrorView};
@@ -48,7 +48,10 @@ impl World for Real {
     async fn observe(&self) -> Observed {
         // In this order: an action whose report is not in the inbox yet still counts as under way.
         let in_flight = self.actor.in_flight();
-        let (requests, reports, readings) = self.state.take_inbox();
+        // No tick is decided before the Swarm was asked once. New specs wait with them: an edited schedule begins anew, and
+        // the ticks that the old one missed in an outage would be forgotten.
+        let asked = self.observer.snapshot().swarm != SwarmHealth::Unknown;
+        let (requests, reports, readings) = self.state.take_inbox(asked);
         let snapshot = self.observer.snapshot();
         Observed {
             swarm: snapshot.swarm.clone(),

@@ -132,11 +132,12 @@ impl State {
         self.wake.notify_one();
     }
 
-    /// Takes all that was left for this pass.
-    pub fn take_inbox(&self) -> (Vec<Request>, Vec<Report>, Vec<Reading>) {
+    /// Takes what was left for this pass; what git said stays unless `with_readings`.
+    pub fn take_inbox(&self, with_readings: bool) -> (Vec<Request>, Vec<Report>, Vec<Reading>) {
         let mut inbox = self.inbox();
         let Inbox { requests, reports, readings, .. } = &mut *inbox;
-        (std::mem::take(requests), std::mem::take(reports), std::mem::take(readings))
+        let readings = if with_readings { std::mem::take(readings) } else { Vec::new() };
+        (std::mem::take(requests), std::mem::take(reports), readings)
     }
 
     fn inbox(&self) -> std::sync::MutexGuard<'_, Inbox> {

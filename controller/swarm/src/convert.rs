@@ -43,6 +43,10 @@ impl NodeNames {
     }
 }
 
+/// Anybody can write a label. Numbers that we never reach by counting are not ours, and counting on from them would overflow.
+const ATTEMPT_MAX: u32 = 1_000_000_000;
+const FENCE_MAX: u64 = 1 << 53;
+
 /// What the list of Swarm tasks shows of our attempts, and how many rows could not be understood.
 pub(crate) fn sightings(tasks: Vec<SwarmTask>, names: &NodeNames) -> (Vec<Sighting>, usize) {
     let mut strays = 0;
@@ -83,8 +87,9 @@ fn identity(labels: &HashMap<String, String>) -> Option<(AttemptKey, u32, u64)> 
     let label = |key: &str| labels.get(&format!("{LABEL_PREFIX}{key}")).map(String::as_str);
     let name = |key: &str| Name::new(label(key)?).ok();
     let run = RunKey::from_name(&name("project")?, &name("etl")?, label("run")?)?;
-    let attempt = AttemptKey { run, task: name("task")?, number: label("attempt")?.parse().ok()? };
-    Some((attempt, label("version")?.parse().ok()?, label("fence")?.parse().ok()?))
+    let number: u32 = label("attempt")?.parse().ok().filter(|number| (1..=ATTEMPT_MAX).contains(number))?;
+    let fence: u64 = label("fence")?.parse().ok().filter(|fence| *fence <= FENCE_MAX)?;
+    Some((AttemptKey { run, task: name("task")?, number }, label("version")?.parse().ok()?, fence))
 }
 
 /// Swarm shows 0 for what never ran and -1 for what is being stopped: only an ended container has an exit code.
@@ -214,8 +219,10 @@ mod tests {
         other_run["Spec"]["ContainerSpec"]["Labels"]["swarm.etl.run"] = json!("another-m1");
         let new_word = row("s4", "2025-11-20T09:30:00Z", ended("hibernating", "c1", 1));
         let no_time = row("s5", "yesterday", ended("failed", "c1", 1));
-        let (seen, strays) = read(json!([no_labels, other_run, good, new_word, no_time]));
-        assert_eq!((seen.len(), seen[0].service.as_str(), strays), (1, "s1", 4));
+        let mut absurd = row("s6", "2025-11-20T09:30:00Z", ended("failed", "c1", 1));
+        absurd["Spec"]["ContainerSpec"]["Labels"]["swarm.etl.fence"] = json!(u64::MAX.to_string());
+        let (seen, strays) = read(json!([no_labels, other_run, good, new_word, no_time, absurd]));
+        assert_eq!((seen.len(), seen[0].service.as_str(), strays), (1, "s1", 5));
     }
 
     #[test]

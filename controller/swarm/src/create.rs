@@ -40,7 +40,7 @@ impl Swarm {
     }
 
     async fn try_create(&self, draft: &ServiceDraft) -> Result<Answer, Failure> {
-        let against = service::forbidden(draft, &self.inner.config.allowed);
+        let against = service::forbidden(draft.into(), &self.inner.config.allowed);
         if !against.is_empty() {
             return Err(Failure::Refused(Refused::Forbidden, against.join("; ")));
         }

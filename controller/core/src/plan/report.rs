@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
+use crate::backoff;
 use crate::change::Change;
 use crate::name::AttemptKey;
 use crate::observed::{Answer, Refused, Report};
@@ -46,8 +47,8 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, report: &Rep
         }
         Answer::Refused { why, message } => refuse(draft, key, attempt, *why, message, at),
         Answer::CreateFailed { message } => {
-            let factor = 1_i32 << attempt.create_failures.min(10);
-            let delay = CREATE_DELAY.checked_mul(factor).unwrap_or(CREATE_DELAY_MAX).min(CREATE_DELAY_MAX);
+            let failures = attempt.create_failures.saturating_add(1);
+            let delay = backoff::delay(CREATE_DELAY, CREATE_DELAY_MAX, failures);
             let until = draft.now.saturating_add(delay).unwrap_or(Timestamp::MAX);
             draft.change(Change::AttemptDelayed { attempt: key.clone(), until, message: message.clone() });
         }

@@ -266,7 +266,7 @@ async fn a_write_is_left_for_the_loop_and_answered_by_it() {
     for (path, body, status) in cases {
         let pass = async {
             state.wake.notified().await;
-            let (mut requests, _, _) = state.take_inbox();
+            let (mut requests, _, _) = state.take_inbox(true);
             let request = requests.remove(0);
             state.answer(&request.id, &Ok(Done { object: "run/x".into(), what: "done".into() }));
             request
@@ -294,7 +294,7 @@ async fn what_the_loop_refuses_keeps_its_status() {
     for (reason, status) in [("NotFound", 404), ("Conflict", 409), ("Invalid", 422), ("NotRecorded", 503)] {
         let pass = async {
             state.wake.notified().await;
-            let (requests, _, _) = state.take_inbox();
+            let (requests, _, _) = state.take_inbox(true);
             state.answer(&requests[0].id, &Err(refused(reason, "no", "do")));
         };
         let ask = scene.refusal(Method::POST, "/api/v1/schedules/north/rna/resume", "");
