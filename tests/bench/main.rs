@@ -16,7 +16,7 @@ use floor::Floor;
 use measure::{cpu_seconds, median, percentile, pss_mib};
 
 /// Rounds of floor and controller in turn: the machine's speed drifts, ratios less so.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Ticks whose lag is measured.
 const TICKS: usize = 50;
 /// How long an idle controller is watched.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etl_core::action::{Action, ActionKey, ActionKind};
-use etl_core::backoff::Backoff;
+use etl_core::backoff::ActionBackoff;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
 use etl_core::name::AttemptKey;
@@ -52,7 +52,7 @@ pub struct Process {
     pub requests: Vec<Request>,
     pub readings: Vec<Reading>,
     pub in_flight: BTreeSet<ActionKey>,
-    pub backoff: Backoff<ActionKey>,
+    pub backoff: ActionBackoff,
     pub following: BTreeSet<AttemptKey>,
     pub snapshot: Snapshot,
     pub nodes_at: Option<Ms>,
@@ -263,12 +263,10 @@ impl Sim {
         if life != self.process.life || !self.process.alive {
             return;
         }
-        if matches!(answer, Answer::Failed { .. } | Answer::StillThere) {
-            let delay = self.process.backoff.failed(key.clone());
+        if let Some(delay) = self.process.backoff.answered(&key, &answer) {
             let at = self.now + Ms::try_from(delay.as_millis()).unwrap_or(0);
             return self.queue.push(at, Event::Paused(life, Box::new((key, answer))));
         }
-        self.process.backoff.succeeded(&key);
         self.report(life, key, answer);
     }
 

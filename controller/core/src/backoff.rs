@@ -1,9 +1,17 @@
-//! How long to leave alone what failed: a delay that doubles with each failure in a row, kept apart for each key.
+//! How long to leave alone what failed: a delay that doubles with each failure in a row, apart for each key.
 //! Holds nothing durable: after a restart everything is tried at once again.
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+
+use crate::action::ActionKey;
+use crate::observed::Answer;
+
+/// First delay after an action failed.
+const FIRST: SignedDuration = SignedDuration::from_secs(1);
+/// Longest delay: the Swarm's return must not go unnoticed for long.
+const LONGEST: SignedDuration = SignedDuration::from_secs(15);
 
 /// The delay after the `failures`-th failure in a row: `first`, doubled each time, `longest` at most.
 pub fn delay(first: SignedDuration, longest: SignedDuration, failures: u32) -> SignedDuration {
@@ -11,69 +19,65 @@ pub fn delay(first: SignedDuration, longest: SignedDuration, failures: u32) -> S
     factor.and_then(|factor| first.checked_mul(factor)).unwrap_or(longest).min(longest)
 }
 
-/// Failures in a row, by key.
-#[derive(Debug, Clone)]
-pub struct Backoff<K> {
-    failures: BTreeMap<K, u32>,
+/// Failures in a row of each action. Creations are not among them: theirs are recorded with the attempt.
+#[derive(Debug, Clone, Default)]
+pub struct ActionBackoff {
+    failures: BTreeMap<ActionKey, u32>,
 }
 
-impl<K> Default for Backoff<K> {
-    fn default() -> Self {
-        Self { failures: BTreeMap::new() }
-    }
-}
-
-impl<K: Ord> Backoff<K> {
-    /// First delay after a failure.
-    pub const FIRST: SignedDuration = SignedDuration::from_secs(1);
-    /// Longest delay: the Swarm's return must not go unnoticed for long.
-    pub const LONGEST: SignedDuration = SignedDuration::from_secs(15);
-
-    /// It failed once more: how long to leave it alone.
-    pub fn failed(&mut self, key: K) -> SignedDuration {
-        let failures = self.failures.entry(key).or_default();
-        *failures = failures.saturating_add(1);
-        delay(Self::FIRST, Self::LONGEST, *failures)
-    }
-
-    /// It succeeded: the next failure is a first one.
-    pub fn succeeded(&mut self, key: &K) {
-        self.failures.remove(key);
-    }
-
-    /// Failures in a row so far.
-    pub fn failures(&self, key: &K) -> u32 {
-        self.failures.get(key).copied().unwrap_or(0)
-    }
-
-    /// Forgets what nobody tries any more, so that the map stays as small as the work.
-    pub fn retain(&mut self, is_tried: impl Fn(&K) -> bool) {
-        self.failures.retain(|key, _| is_tried(key));
+impl ActionBackoff {
+    /// Takes note of an answer: how long the action counts as under way beyond it, if it is to be left alone for a while.
+    pub fn answered(&mut self, key: &ActionKey, answer: &Answer) -> Option<SignedDuration> {
+        match answer {
+            Answer::Failed { .. } | Answer::StillThere => {
+                let failures = self.failures.entry(key.clone()).or_default();
+                *failures = failures.saturating_add(1);
+                return Some(delay(FIRST, LONGEST, *failures));
+            }
+            // Its service is gone, and with it all that could fail.
+            Answer::Released | Answer::Stopped(_) => {
+                self.failures.retain(|failed, _| failed.attempt != key.attempt);
+            }
+            Answer::Created { .. }
+            | Answer::CreateFailed { .. }
+            | Answer::Refused { .. }
+            | Answer::LogKept(_) => {
+                self.failures.remove(key);
+            }
+        }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::ActionKind;
+    use crate::fixtures::attempt_key;
+    use crate::run::LogSummary;
 
-    #[test]
-    fn the_delay_doubles_to_its_longest_and_a_success_begins_anew() {
-        let mut backoff = Backoff::default();
-        let delays: Vec<i64> = (0..7).map(|_| backoff.failed("drain").as_secs()).collect();
-        assert_eq!(delays, [1, 2, 4, 8, 15, 15, 15]);
-        assert_eq!((backoff.failures(&"drain"), backoff.failures(&"stop")), (7, 0));
-        assert_eq!(backoff.failed("stop").as_secs(), 1, "each key has its own delay");
-        backoff.succeeded(&"drain");
-        assert_eq!(backoff.failed("drain").as_secs(), 1);
+    fn failed() -> Answer {
+        Answer::Failed { message: "no connection".into() }
     }
 
     #[test]
-    fn what_nobody_tries_any_more_is_forgotten() {
-        let mut backoff = Backoff::default();
-        backoff.failed("drain");
-        backoff.failed("stop");
-        backoff.retain(|key| *key == "stop");
-        assert_eq!((backoff.failures(&"drain"), backoff.failures(&"stop")), (0, 1));
+    fn the_delay_doubles_to_its_longest_apart_for_each_action() {
+        let key = |kind| ActionKey { attempt: attempt_key(1), kind };
+        let mut backoff = ActionBackoff::default();
+        let mut after = |kind, answer| backoff.answered(&key(kind), &answer).map(|delay| delay.as_secs());
+        let drains: Vec<_> = (0..6).map(|_| after(ActionKind::Drain, failed())).collect();
+        assert_eq!(drains, [1, 2, 4, 8, 15, 15].map(Some));
+        assert_eq!(after(ActionKind::Inspect, Answer::StillThere), Some(1));
+        assert_eq!(after(ActionKind::Inspect, Answer::StillThere), Some(2));
+        let log = LogSummary { lines: 0, bytes: 0, dropped: 0, complete: true };
+        assert_eq!(after(ActionKind::Drain, Answer::LogKept(log)), None);
+        assert_eq!(after(ActionKind::Drain, failed()), Some(1), "a success begins anew");
+        assert_eq!(after(ActionKind::Remove, Answer::Released), None);
+        assert_eq!(
+            after(ActionKind::Inspect, Answer::StillThere),
+            Some(1),
+            "nothing is kept of what is gone"
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use etl_core::action::{Action, ActionKey, ActionKind};
-use etl_core::backoff::Backoff;
+use etl_core::action::{Action, ActionKey};
+use etl_core::backoff::ActionBackoff;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Report};
 use etl_core::service::ServiceDraft;
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::logs::{Asking, LogKeeper};
+use crate::logs::LogKeeper;
 use crate::observer::{Chain, Observer};
 use crate::state::State;
 
@@ -24,8 +24,6 @@ use crate::state::State;
 const SIDE_BY_SIDE: usize = 16;
 /// A log is read to the end of the grace period and this much more.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
-/// A log that Docker's own words refuse so often in a row is given up: by then some three minutes have gone by.
-const LOG_TRIES: u32 = 15;
 /// How often a stopped attempt is looked for in the newest list.
 const GONE_PERIOD: Duration = Duration::from_millis(200);
 /// Lines may still be under way when the list first shows no Swarm task.
@@ -42,7 +40,7 @@ pub struct Actor {
     state: Arc<State>,
     observer: Arc<Observer>,
     in_flight: Mutex<BTreeSet<ActionKey>>,
-    backoff: Mutex<Backoff<ActionKey>>,
+    backoff: Mutex<ActionBackoff>,
     slots: Semaphore,
     creates: tokio::sync::Mutex<Creates>,
     /// How long the newest creations took: apart, since a creation that ended must not wait for those in line.
@@ -93,7 +91,6 @@ impl Actor {
 
     /// Starts each action that is not under way.
     pub fn start(self: &Arc<Self>, actions: Vec<Action>) {
-        self.forget_failures(&actions);
         for action in actions {
             let key = action.key();
             if let Action::FollowLog { attempt, service } = &action {
@@ -121,18 +118,8 @@ impl Actor {
 
     /// What failed counts as under way for a while longer, so that it is not repeated at once.
     async fn hold_back(&self, key: &ActionKey, answer: &Answer) {
-        let message = match answer {
-            Answer::Failed { message } => Some(message),
-            Answer::StillThere => None,
-            Answer::Created { .. }
-            | Answer::CreateFailed { .. }
-            | Answer::Refused { .. }
-            | Answer::LogKept(_)
-            | Answer::Stopped(_)
-            | Answer::Released => return self.backoff().succeeded(key),
-        };
-        let delay = self.backoff().failed(key.clone());
-        if let Some(error) = message {
+        let Some(delay) = self.backoff().answered(key, answer) else { return };
+        if let Answer::Failed { message: error } = answer {
             tracing::warn!(attempt = %key.attempt, kind = ?key.kind, %error, again_in = %format!("{delay:#}"), "an action failed");
         }
         tokio::select! {
@@ -141,24 +128,12 @@ impl Actor {
         }
     }
 
-    fn forget_failures(&self, planned: &[Action]) {
-        let mut tried = self.in_flight();
-        tried.extend(planned.iter().map(Action::key));
-        self.backoff().retain(|key| tried.contains(key));
-    }
-
     async fn carry_out(&self, action: Action) -> Answer {
         match action {
             Action::StartAttempt { draft, .. } => self.create(&draft).await,
             Action::FollowLog { .. } => Answer::StillThere,
             Action::DrainLog { attempt, service, reachable } => {
-                let key = ActionKey { attempt: attempt.clone(), kind: ActionKind::Drain };
-                let asking = match (reachable, self.backoff().failures(&key) < LOG_TRIES) {
-                    (false, _) => Asking::Nobody,
-                    (true, true) => Asking::Again,
-                    (true, false) => Asking::LastTime,
-                };
-                answer(self.logs.drain(&attempt, &service, asking).await.map(Answer::LogKept))
+                answer(self.logs.drain(&attempt, &service, reachable).await.map(Answer::LogKept))
             }
             Action::StopAttempt { attempt, service, grace, reachable } => {
                 self.stop_attempt(&attempt, service, grace, reachable).await
@@ -237,7 +212,8 @@ impl Actor {
             loop {
                 tokio::time::sleep(GONE_PERIOD).await;
                 let snapshot = self.observer.snapshot();
-                let listed = snapshot.listed_at > Some(asked_from);
+                // A list from "later" was made before our clock was set back.
+                let listed = snapshot.listed_at.is_some_and(|at| asked_from < at && at <= clock::now());
                 if listed && !snapshot.sightings.iter().any(|seen| seen.attempt == *attempt) {
                     return tokio::time::sleep(LAST_LINES).await;
                 }
@@ -250,7 +226,7 @@ impl Actor {
         self.took.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn backoff(&self) -> std::sync::MutexGuard<'_, Backoff<ActionKey>> {
+    fn backoff(&self) -> std::sync::MutexGuard<'_, ActionBackoff> {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

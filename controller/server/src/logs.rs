@@ -30,16 +30,9 @@ const BATCH_LINES: usize = 512;
 /// theirs to the deadline, so there are plenty.
 const SIDE_BY_SIDE: usize = 64;
 
-/// How to ask for the end of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asking {
-    /// A refusal may pass.
-    Again,
-    /// Whatever Docker answers is written into the log.
-    LastTime,
-    /// There is nobody to ask.
-    Nobody,
-}
+/// A log that Docker itself refuses so often in a row is given up: with the delays in between that takes some three minutes.
+/// That nobody answers is no refusal, however long it lasts.
+const REFUSALS_MAX: u32 = 15;
 
 /// Keeps logs.
 pub struct LogKeeper {
@@ -47,6 +40,8 @@ pub struct LogKeeper {
     store: Arc<LogStore>,
     following: Mutex<BTreeMap<AttemptKey, Follower>>,
     slots: Semaphore,
+    /// How often in a row Docker has refused a log that it should have.
+    refusals: Mutex<BTreeMap<AttemptKey, u32>>,
     stop: CancellationToken,
 }
 
@@ -69,7 +64,8 @@ pub enum KeepError {
 impl LogKeeper {
     /// A keeper; `stop` ends all streams.
     pub fn new(swarm: Swarm, store: Arc<LogStore>, stop: CancellationToken) -> Self {
-        Self { swarm, store, following: Mutex::default(), slots: Semaphore::new(SIDE_BY_SIDE), stop }
+        let slots = Semaphore::new(SIDE_BY_SIDE);
+        Self { swarm, store, following: Mutex::default(), slots, refusals: Mutex::default(), stop }
     }
 
     /// Attempts whose stream is open.
@@ -110,14 +106,15 @@ impl LogKeeper {
         service: &str,
         stop: &CancellationToken,
     ) -> Result<(), KeepError> {
-        let mut writer = self.writer(attempt).await?;
-        let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
         let opened = async {
             let _slot = self.slots.acquire().await;
-            self.swarm.logs(service, &query).await
+            let writer = self.writer(attempt).await?;
+            let query = LogQuery { follow: true, since: writer.resume_at(), idle: None };
+            let lines = self.swarm.logs(service, &query).await?;
+            Ok::<_, KeepError>((writer, lines))
         };
-        let lines = tokio::select! {
-            lines = opened => lines?,
+        let (mut writer, lines) = tokio::select! {
+            opened = opened => opened?,
             () = stop.cancelled() => return Ok(()),
         };
         let mut batches = lines.ready_chunks(BATCH_LINES);
@@ -136,34 +133,41 @@ impl LogKeeper {
         &self,
         attempt: &AttemptKey,
         service: &str,
-        asking: Asking,
+        reachable: bool,
     ) -> Result<LogSummary, KeepError> {
         self.stop_following(attempt).await;
+        if !reachable {
+            let missing = "the node could not be asked: the end of the log is missing";
+            return self.close(attempt, Some(missing)).await;
+        }
+        let _slot = self.slots.acquire().await;
         let mut writer = self.writer(attempt).await?;
-        let missing = if asking == Asking::Nobody {
-            Some("the node could not be asked: the end of the log is missing".to_owned())
-        } else {
-            let _slot = self.slots.acquire().await;
-            self.read_to_end(&mut writer, service, asking).await?
+        let missing = match self.read_to_end(&mut writer, service).await {
+            Err(KeepError::Swarm(error)) if self.is_refused_for_good(attempt, &error) => {
+                Some(format!("Docker does not give the log: {}", Chain(&error)))
+            }
+            read => read?,
         };
+        self.refused().remove(attempt);
         finish(writer, missing).await
     }
 
-    /// The reason in words if the end was not reached; only the disk's failure is an error.
-    async fn read_to_end(
-        &self,
-        writer: &mut LogWriter,
-        service: &str,
-        asking: Asking,
-    ) -> Result<Option<String>, KeepError> {
-        let query = LogQuery { follow: false, since: writer.resume_at(), idle: Some(DRAIN_IDLE) };
-        let lines = match self.swarm.logs(service, &query).await {
-            Ok(lines) => lines,
-            Err(error) if is_lasting(&error, asking) => {
-                return Ok(Some(format!("Docker does not give the log: {}", Chain(&error))));
-            }
-            Err(error) => return Err(error.into()),
+    /// Whether asking again will not change an answer, or was done often enough.
+    fn is_refused_for_good(&self, attempt: &AttemptKey, error: &SwarmError) -> bool {
+        let mut refused = self.refused();
+        let SwarmError::Api { status, .. } = error else {
+            refused.remove(attempt);
+            return false;
         };
+        let refusals = refused.entry(attempt.clone()).or_default();
+        *refusals += 1;
+        (400..500).contains(status) || *refusals >= REFUSALS_MAX
+    }
+
+    /// The reason in words if the end was not reached.
+    async fn read_to_end(&self, writer: &mut LogWriter, service: &str) -> Result<Option<String>, KeepError> {
+        let query = LogQuery { follow: false, since: writer.resume_at(), idle: Some(DRAIN_IDLE) };
+        let lines = self.swarm.logs(service, &query).await?;
         let mut batches = lines.ready_chunks(BATCH_LINES);
         while let Some(batch) = batches.next().await {
             if let Err(error) = keep(writer, batch) {
@@ -224,14 +228,11 @@ impl LogKeeper {
         finish(self.writer(attempt).await?, missing.map(str::to_owned)).await
     }
 
-    /// Deletes the logs of a forgotten run, in its own time.
+    /// Deletes the logs of a run that is about to be forgotten. Blocks.
     pub fn remove_run(&self, run: &RunKey) {
-        let (store, run) = (self.store.clone(), run.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = store.remove_run(&run) {
-                tracing::warn!(%run, error = %Chain(&error), "cannot delete the logs of a forgotten run");
-            }
-        });
+        if let Err(error) = self.store.remove_run(run) {
+            tracing::warn!(%run, error = %Chain(&error), "cannot delete the logs of a forgotten run");
+        }
     }
 
     /// Opening reads what was kept before, to know where to go on: not on a thread that others wait for.
@@ -250,15 +251,13 @@ impl LogKeeper {
         }
     }
 
+    fn refused(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptKey, u32>> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn followers(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptKey, Follower>> {
         self.following.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A refusal that asking again will not change, or that was asked about often enough.
-fn is_lasting(error: &SwarmError, asking: Asking) -> bool {
-    let is_answer = matches!(error, SwarmError::Api { .. });
-    matches!(error, SwarmError::Api { status: 400..=499, .. }) || (is_answer && asking == Asking::LastTime)
 }
 
 /// Reads until the container is gone; what is missing, in words, if the stream ended before.
@@ -301,4 +300,36 @@ async fn finish(writer: LogWriter, missing: Option<String>) -> Result<LogSummary
     let finish = move || writer.finish(at, missing.as_deref());
     let summary = tokio::task::spawn_blocking(finish).await.expect("finishing a log does not panic");
     Ok(summary?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::attempt_key;
+    use etl_store::LogLimit;
+    use etl_swarm::SwarmConfig;
+
+    fn refused(status: u16) -> SwarmError {
+        SwarmError::Api { operation: "service_logs", status, message: "no".into() }
+    }
+
+    fn nobody() -> SwarmError {
+        SwarmError::Garbled { operation: "service_logs", message: "half an answer".into() }
+    }
+
+    #[test]
+    fn a_log_is_given_up_when_docker_refuses_it_and_never_because_nobody_answers() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(LogStore::open(dir.path(), LogLimit { bytes_per_attempt: 1_000_000 }).unwrap());
+        let keeper =
+            LogKeeper::new(Swarm::new(SwarmConfig::default()).unwrap(), store, CancellationToken::new());
+        let attempt = attempt_key("r", "load", 1);
+        let given_up = |error: &SwarmError| keeper.is_refused_for_good(&attempt, error);
+        assert!(given_up(&refused(404)), "there is no such log");
+        assert!((0..1_000).all(|_| !given_up(&nobody())), "it may be back");
+        assert!((1..REFUSALS_MAX).all(|_| !given_up(&refused(500))), "it may be passing");
+        assert!(!given_up(&nobody()), "an outage begins the count anew");
+        let refusals = (0..REFUSALS_MAX).map(|_| given_up(&refused(500)));
+        assert_eq!(refusals.filter(|given_up| *given_up).count(), 1, "only the last");
+    }
 }

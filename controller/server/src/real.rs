@@ -5,6 +5,7 @@ use std::sync::Arc;
 use etl_core::action::Action;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
+use etl_core::name::RunKey;
 use etl_core::observed::{Observed, SwarmHealth};
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
@@ -74,8 +75,14 @@ impl World for Real {
     async fn commit(&self, changes: Vec<Change>) -> Result<(), CommitError> {
         let staged = Arc::new(self.state.recorded().stage(&changes));
         if staged.durable {
-            let (store, batch) = (self.store.clone(), staged.clone());
-            let written = tokio::task::spawn_blocking(move || store.commit(&batch)).await;
+            let (store, logs, batch) = (self.store.clone(), self.logs.clone(), staged.clone());
+            let forgotten = forgotten(&changes);
+            let write = move || {
+                // Logs first: a run that is forgotten would never be asked for its logs again.
+                forgotten.iter().for_each(|run| logs.remove_run(run));
+                store.commit(&batch)
+            };
+            let written = tokio::task::spawn_blocking(write).await;
             written
                 .expect("a commit does not panic")
                 .map_err(|error| CommitError { source: Box::new(error) })?;
@@ -86,11 +93,6 @@ impl World for Real {
         self.state.alter_recorded(|recorded| recorded.install(staged));
         if specs_changed {
             self.rebuild();
-        }
-        for change in &changes {
-            if let Change::RunForgotten { run } = change {
-                self.logs.remove_run(run);
-            }
         }
         Ok(())
     }
@@ -129,4 +131,10 @@ impl Real {
         self.state.set_desired(desired);
         self.state.wake.notify_one();
     }
+}
+
+fn forgotten(changes: &[Change]) -> Vec<RunKey> {
+    let run =
+        |change: &Change| if let Change::RunForgotten { run } = change { Some(run.clone()) } else { None };
+    changes.iter().filter_map(run).collect()
 }

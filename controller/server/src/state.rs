@@ -149,3 +149,21 @@ impl State {
 pub fn refused(reason: &str, message: &str, help: &str) -> ErrorView {
     ErrorView { reason: reason.to_owned(), message: message.to_owned(), help: Some(help.to_owned()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etl_core::recorded::SourceError;
+
+    #[test]
+    fn what_git_said_waits_until_it_is_asked_for() {
+        let state = State::new(Recorded::default());
+        let at = Timestamp::UNIX_EPOCH;
+        let error = SourceError { reason: "RemoteUnavailable".into(), message: String::new(), at };
+        state.read(Reading { at, allow_prune: false, result: Err(error) });
+        for (with_readings, expected) in [(false, 0), (true, 1), (true, 0)] {
+            let (_, _, readings) = state.take_inbox(with_readings);
+            assert_eq!(readings.len(), expected, "taken with readings: {with_readings}");
+        }
+    }
+}

@@ -44,8 +44,9 @@ impl NodeNames {
 }
 
 /// Anybody can write a label. Numbers that we never reach by counting are not ours, and counting on from them would overflow.
-const ATTEMPT_MAX: u32 = 1_000_000_000;
-const FENCE_MAX: u64 = 1 << 53;
+/// Strangers are adopted only far below (see core), so that nothing of ours ever gets here.
+const ATTEMPT_MAX: u32 = u32::MAX / 2;
+const FENCE_MAX: u64 = u64::MAX / 2;
 
 /// What the list of Swarm tasks shows of our attempts, and how many rows could not be understood.
 pub(crate) fn sightings(tasks: Vec<SwarmTask>, names: &NodeNames) -> (Vec<Sighting>, usize) {
@@ -219,10 +220,17 @@ mod tests {
         other_run["Spec"]["ContainerSpec"]["Labels"]["swarm.etl.run"] = json!("another-m1");
         let new_word = row("s4", "2025-11-20T09:30:00Z", ended("hibernating", "c1", 1));
         let no_time = row("s5", "yesterday", ended("failed", "c1", 1));
-        let mut absurd = row("s6", "2025-11-20T09:30:00Z", ended("failed", "c1", 1));
-        absurd["Spec"]["ContainerSpec"]["Labels"]["swarm.etl.fence"] = json!(u64::MAX.to_string());
-        let (seen, strays) = read(json!([no_labels, other_run, good, new_word, no_time, absurd]));
-        assert_eq!((seen.len(), seen[0].service.as_str(), strays), (1, "s1", 5));
+        let labelled = |key: &str, value: String| {
+            let mut row = row("s6", "2025-11-20T09:30:00Z", ended("failed", "c1", 1));
+            row["Spec"]["ContainerSpec"]["Labels"][format!("swarm.etl.{key}")] = json!(value);
+            row
+        };
+        let no_fence = labelled("fence", (FENCE_MAX + 1).to_string());
+        let (no_attempt, huge) =
+            (labelled("attempt", "0".into()), labelled("attempt", (ATTEMPT_MAX + 1).to_string()));
+        let rows = json!([no_labels, other_run, good, new_word, no_time, no_fence, no_attempt, huge]);
+        let (seen, strays) = read(rows);
+        assert_eq!((seen.len(), seen[0].service.as_str(), strays), (1, "s1", 7));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::service;
 use crate::spec::Task;
 
 /// What runs shorter has its log read once, at its end: following costs a request more.
-const FOLLOW_AFTER: SignedDuration = SignedDuration::from_secs(1);
+const FOLLOW_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 pub(super) fn outstanding(draft: &mut Draft) {
     for key in draft.open_runs() {

@@ -15,12 +15,17 @@ use crate::observed::{Sighting, SwarmTaskState};
 use crate::run::{Run, TaskRun, Trigger};
 use crate::spec::{Etl, OnNodeLost, Task};
 
+/// Anybody can write a label. We count on from the numbers of what we adopt, so those that no counting reaches are not ours.
+const ADOPTED_ATTEMPT_MAX: u32 = 1_000_000_000;
+const ADOPTED_FENCE_MAX: u64 = 1 << 52;
+
 /// Admits runs and attempts for sightings that no record explains.
 pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
     let mut unknown: BTreeMap<RunKey, Vec<(&AttemptKey, &Sighting)>> = BTreeMap::new();
     for (key, seen) in seen {
         let leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
-        if !leaving && find(draft, key).is_none() {
+        let is_ours = key.number <= ADOPTED_ATTEMPT_MAX && seen.fence <= ADOPTED_FENCE_MAX;
+        if !leaving && is_ours && find(draft, key).is_none() {
             unknown.entry(key.run.clone()).or_default().push((key, seen));
         }
     }

@@ -10,28 +10,37 @@ use crate::name::{EtlKey, RunKey};
 use crate::outcome::EndState;
 use crate::run::Run;
 
+/// While there is more to forget than one pass may, the next one comes after this.
+const SWEEP_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// Age alone is looked at this often.
 const SWEEP_PERIOD: SignedDuration = SignedDuration::from_hours(1);
 /// A run is kept at least this long after its last service is gone: a list that lags behind may still show it, and a service
 /// that no record explains would be taken for a stranger.
 const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_mins(2);
 
+/// Runs forgotten by one pass at most: their logs are deleted before the pass goes on.
+const FORGOTTEN_MAX: usize = 200;
+
 pub(super) fn sweep(draft: &mut Draft) {
+    let mut room = FORGOTTEN_MAX;
     let swept_at = draft.recorded.swept_at.unwrap_or(Timestamp::MIN);
     if draft.is_due(swept_at, SWEEP_PERIOD) {
         let etls: BTreeSet<EtlKey> = draft.recorded.runs.keys().map(|key| key.etl.clone()).collect();
-        etls.iter().for_each(|etl| sweep_etl(draft, etl));
+        etls.iter().for_each(|etl| sweep_etl(draft, etl, &mut room));
         forget_specs(draft);
+        if room == 0 {
+            return draft.wake(draft.now.saturating_add(SWEEP_PAUSE).unwrap_or(Timestamp::MAX));
+        }
         return draft.change(Change::Swept { at: draft.now });
     }
     let touched = draft.touched_runs().into_iter();
     let ended = touched.filter(|key| draft.run(key).is_some_and(Run::is_settled)).map(|key| key.etl);
     for etl in ended.collect::<BTreeSet<_>>() {
-        sweep_etl(draft, &etl);
+        sweep_etl(draft, &etl, &mut room);
     }
 }
 
-fn sweep_etl(draft: &mut Draft, etl: &EtlKey) {
+fn sweep_etl(draft: &mut Draft, etl: &EtlKey, room: &mut usize) {
     let policy = draft.desired.policy.clone();
     let mut finished: Vec<(Timestamp, bool, RunKey)> = Vec::new();
     for run in draft.recorded.runs_of(etl) {
@@ -48,7 +57,8 @@ fn sweep_etl(draft: &mut Draft, etl: &EtlKey) {
             if success { (&mut succeeded, policy.keep_succeeded) } else { (&mut failed, policy.keep_failed) };
         *count += 1;
         let age = draft.now.duration_since(at);
-        if (*count > keep || age > policy.keep_for) && is_out_of_sight(draft, &run) {
+        if *room > 0 && (*count > keep || age > policy.keep_for) && is_out_of_sight(draft, &run) {
+            *room -= 1;
             draft.change(Change::RunForgotten { run });
         }
     }
