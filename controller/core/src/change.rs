@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::recorded::{AcceptedFile, MissedTick, SourceStatus, Suspension};
 use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
 use crate::spec::Etl;
+use crate::window::Window;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +37,8 @@ pub enum Change {
         at: Timestamp,
         /// Whether this is its first sight, from which `every` counts.
         first: bool,
+        /// Where its next window begins, if its ticks close windows.
+        window_end: Option<Timestamp>,
     },
     /// All ticks up to an instant are decided. Durable with the next change that is; a tick that starts no run writes nothing.
     ScheduleDecided {
@@ -44,6 +48,15 @@ pub enum Change {
         until: Timestamp,
         /// Those that started no run.
         missed: Vec<MissedTick>,
+        /// Where its next window begins, if its ticks close windows.
+        window_end: Option<Timestamp>,
+    },
+    /// Windows that ticks asked for without starting a run: they are missing, and seen to be. Durable as the ticks are.
+    WindowAsked {
+        /// Whose.
+        ledger: LedgerKey,
+        /// What was asked for.
+        window: Window,
     },
     /// A schedule is gone from git.
     ScheduleForgotten {
@@ -261,6 +274,7 @@ impl Change {
         match self {
             Self::SourceRead(_)
             | Self::ScheduleDecided { .. }
+            | Self::WindowAsked { .. }
             | Self::TickPlanned { .. }
             | Self::AgendaBuilt { .. }
             | Self::Swept { .. }

@@ -166,5 +166,7 @@ fn fingerprint(schedule: &Schedule) -> String {
         }
         crate::spec::When::Every(period) => format!("every {period:?}"),
     };
-    crate::name::base32_hash(&format!("{} {clock} {suspended}", schedule.etl), 13)
+    let window = schedule.window.map(|rule| (rule.lag, rule.size));
+    let span = (window, schedule.start_at, schedule.end_at);
+    crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13)
 }

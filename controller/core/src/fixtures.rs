@@ -8,11 +8,28 @@ use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use crate::outcome::Outcome;
 use crate::run::{Attempt, AttemptEnd};
-use crate::spec::Task;
+use crate::spec::{Object, Schedule, Task, parse_file};
 
 /// Seconds after an arbitrary, round instant.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+/// The seconds of [`at`].
+pub fn seconds(at: Timestamp) -> i64 {
+    at.as_second() - 1_700_000_000
+}
+
+/// A schedule `hello`, of its keys.
+pub fn schedule(lines: &str) -> Schedule {
+    let head =
+        "apiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {name: hello}\nspec:\n  etl: hello\n";
+    let text = format!("{head}  {}\n", lines.replace('\n', "\n  "));
+    let parsed = parse_file("hello.etl.yaml", text.as_bytes());
+    match parsed.objects.into_iter().next().map(|object| object.value) {
+        Some(Object::Schedule(schedule)) => schedule,
+        Some(Object::Etl(_)) | None => panic!("{:?}", parsed.faults),
+    }
 }
 
 pub fn name(text: &str) -> Name {

@@ -9,6 +9,7 @@ pub mod cron;
 pub mod desired;
 #[cfg(test)]
 mod fixtures;
+pub mod ledger;
 pub mod log;
 pub mod name;
 pub mod observed;
@@ -22,3 +23,4 @@ pub mod source;
 pub mod spec;
 pub mod units;
 pub mod view;
+pub mod window;

@@ -214,6 +214,12 @@ pub fn base32_hash(text: &str, chars: usize) -> String {
     (0..chars.min(51)).map(character).collect()
 }
 
+/// A number that depends on a text alone, and looks like chance.
+pub fn hash_number(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

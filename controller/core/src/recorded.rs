@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
 use crate::run::{Run, SpecHash, TaskRun};
 use crate::source::FileFaults;
@@ -27,6 +28,10 @@ pub struct Recorded {
     pub files: BTreeMap<String, AcceptedFile>,
     /// What git said last.
     pub source: SourceStatus,
+    /// Which windows of data were asked for, and what became of them.
+    pub ledgers: BTreeMap<LedgerKey, Ledger>,
+    /// Ledgers with windows that the store does not know yet.
+    pub unsaved_ledgers: BTreeSet<LedgerKey>,
     /// One for each schedule ever seen and not forgotten.
     pub schedules: BTreeMap<ScheduleKey, ScheduleRecord>,
     /// All runs within retention.
@@ -130,6 +135,9 @@ pub struct ScheduleRecord {
     pub fingerprint: String,
     /// Ticks up to and with this instant are decided.
     pub decided_until: Timestamp,
+    /// Where its next window begins: the end of the last one, if its ticks close windows.
+    #[serde(default)]
+    pub window_end: Option<Timestamp>,
     /// The newest tick that started a run.
     pub last_tick: Option<Timestamp>,
     /// Somebody's suspension, beside the spec's own.
@@ -156,10 +164,17 @@ pub struct Suspension {
 /// A tick that started no run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedTick {
-    /// Its instant.
+    /// Its instant; the newest, if it stands for several.
     pub tick: Timestamp,
     /// Why.
     pub reason: MissReason,
+    /// How many it stands for, at least.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// Why a tick started no run: the label of the metric.
@@ -174,6 +189,12 @@ pub enum MissReason {
     Limit,
     /// Suspended at the time.
     Suspended,
+    /// It came while nothing could start it, and `catchup` lets it pass.
+    Catchup,
+    /// Its window is part of a newer tick's run.
+    Merged,
+    /// An edit moved its window to where all is decided: it has none.
+    Empty,
 }
 
 impl MissReason {
@@ -184,6 +205,9 @@ impl MissReason {
             Self::Forbid => "forbid",
             Self::Limit => "limit",
             Self::Suspended => "suspended",
+            Self::Catchup => "catchup",
+            Self::Merged => "merged",
+            Self::Empty => "empty",
         }
     }
 }
@@ -197,6 +221,8 @@ pub struct Staged {
     pub files: BTreeMap<String, Option<AcceptedFile>>,
     /// What git said last.
     pub source: Option<SourceStatus>,
+    /// Ledgers; none is ever forgotten.
+    pub ledgers: BTreeMap<LedgerKey, Ledger>,
     /// Schedules.
     pub schedules: BTreeMap<ScheduleKey, Option<ScheduleRecord>>,
     /// Runs, tasks included.
@@ -229,13 +255,16 @@ impl Recorded {
             for key in &self.unsaved_schedules {
                 staged.schedules.entry(key.clone()).or_insert_with(|| self.schedules.get(key).cloned());
             }
+            for key in &self.unsaved_ledgers {
+                staged.ledger(self, key);
+            }
         }
         staged
     }
 
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
-        let Staged { counters, files, source, schedules, runs, specs, durable, .. } = staged;
+        let Staged { counters, files, source, ledgers, schedules, runs, specs, durable, .. } = staged;
         self.agenda.generation = staged.agenda_generation.or(self.agenda.generation);
         self.swept_at = staged.swept_at.or(self.swept_at);
         for (key, at) in staged.agenda {
@@ -246,9 +275,12 @@ impl Recorded {
         replace(&mut self.files, files);
         if durable {
             self.unsaved_schedules.clear();
+            self.unsaved_ledgers.clear();
         } else {
             self.unsaved_schedules.extend(schedules.keys().cloned());
+            self.unsaved_ledgers.extend(ledgers.keys().cloned());
         }
+        self.ledgers.extend(ledgers);
         replace(&mut self.schedules, schedules);
         for (key, run) in &runs {
             match run {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
 use crate::outcome::{EndState, Outcome, StopReason, StuckReason};
 use crate::spec::ParamValue;
+use crate::window::Window;
 
 /// The hash of a frozen spec: runs admitted with the same spec share one copy.
 pub type SpecHash = Arc<str>;
@@ -27,6 +29,9 @@ pub struct Run {
     pub commit: String,
     /// What asked for it.
     pub trigger: Trigger,
+    /// The data it is over, if any is meant.
+    #[serde(default)]
+    pub window: Option<Window>,
     /// Its parameters, defaults filled in.
     pub params: BTreeMap<String, ParamValue>,
     /// When it was recorded: its age in the order of admission.
@@ -234,6 +239,11 @@ impl Run {
     /// The attempt's key.
     pub fn attempt_key(&self, task: &Name, number: u32) -> AttemptKey {
         AttemptKey { run: self.key.clone(), task: task.clone(), number }
+    }
+
+    /// Where its window is accounted for.
+    pub fn ledger(&self) -> LedgerKey {
+        LedgerKey { etl: self.key.etl.clone(), version: self.version }
     }
 
     /// Whether it is over and nothing of it is left in the Swarm.

@@ -150,6 +150,10 @@ fn environment(run: &Run, task: &Task, attempt: &AttemptKey, fence: u64) -> Vec<
     if let Trigger::Schedule { tick, .. } = &run.trigger {
         ours.push(("ETL_TICK".to_owned(), tick.to_string()));
     }
+    if let Some(window) = run.window {
+        ours.push(("ETL_WINDOW_START".to_owned(), window.start().to_string()));
+        ours.push(("ETL_WINDOW_END".to_owned(), window.end().to_string()));
+    }
     for (name, value) in &run.params {
         ours.push((format!("ETL_PARAM_{}", name.to_ascii_uppercase()), param_text(value)));
     }

@@ -5,6 +5,7 @@
 //! schema                           the version of this layout
 //! counters                         numbers that only rise
 //! file/<path>                      a spec file in force
+//! ledger/<project>/<etl>/<version> the windows of a version of an ETL
 //! schedule/<project>/<name>        what is recorded of a schedule
 //! run/<project>/<etl>/<suffix>     a run without its tasks
 //! spec/<hash>                      a spec that runs keep
@@ -15,6 +16,7 @@
 
 use std::sync::Arc;
 
+use etl_core::ledger::LedgerKey;
 use etl_core::name::{Name, ObjectKey, RunKey};
 use etl_core::recorded::{Recorded, Staged};
 use etl_core::run::{Run, TaskRun};
@@ -69,6 +71,9 @@ pub(crate) fn edits(staged: &Staged) -> Result<Vec<Edit>, Fault> {
     }
     for (path, file) in &staged.files {
         edits.push(replace(format!("file/{path}"), file.as_ref())?);
+    }
+    for (key, ledger) in &staged.ledgers {
+        edits.push(put(format!("ledger/{}/{}", key.etl, key.version), ledger)?);
     }
     for (key, schedule) in &staged.schedules {
         edits.push(replace(format!("schedule/{key}"), schedule.as_ref())?);
@@ -261,6 +266,10 @@ fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Faul
         Some(("file", path)) => {
             recorded.files.insert(path.into(), parse(subject, json)?);
         }
+        Some(("ledger", path)) => {
+            let key = ledger_key(path).ok_or_else(foreign)?;
+            recorded.ledgers.insert(key, parse(subject, json)?);
+        }
         Some(("schedule", path)) => {
             let key = object_key(path).ok_or_else(foreign)?;
             recorded.schedules.insert(key, parse(subject, json)?);
@@ -308,6 +317,11 @@ fn run_key(path: &str) -> Option<RunKey> {
     let (etl, suffix) = path.rsplit_once('/')?;
     let etl = object_key(etl)?;
     RunKey::from_name(&etl.project, &etl.name, &format!("{}-{suffix}", etl.name))
+}
+
+fn ledger_key(path: &str) -> Option<LedgerKey> {
+    let (etl, version) = path.rsplit_once('/')?;
+    Some(LedgerKey { etl: object_key(etl)?, version: version.parse().ok()? })
 }
 
 fn object_key(path: &str) -> Option<ObjectKey> {

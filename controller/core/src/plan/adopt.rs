@@ -76,6 +76,7 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
         spec: spec_hash(&spec),
         commit,
         trigger: Trigger::Adopted,
+        window: None,
         params: BTreeMap::new(),
         admitted_at: draft.now,
         started_at: Some(draft.now),

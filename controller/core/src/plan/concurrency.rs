@@ -1,10 +1,7 @@
 //! What a tick does when its ETL already has runs.
 
 use crate::recorded::MissReason;
-use crate::spec::ConcurrencyPolicy;
-
-/// Ticks that may wait in a schedule's queue; the oldest give way. The newest are what people want after an outage.
-pub(super) const QUEUED_MAX: usize = 100;
+use crate::spec::{ConcurrencyPolicy, Schedule};
 
 /// What becomes of a due tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +17,12 @@ pub(super) enum Fate {
 }
 
 /// Decides a due tick: `open` runs of the ETL of which `queued` wait in this schedule's queue, at most `bound` active.
-pub(super) fn decide(policy: ConcurrencyPolicy, open: usize, queued: usize, bound: usize) -> Fate {
-    match policy {
+/// More than `catchupLimit` never wait: the oldest give way, since the newest are what people want after an outage.
+pub(super) fn decide(schedule: &Schedule, open: usize, queued: usize, bound: usize) -> Fate {
+    match schedule.concurrency {
         ConcurrencyPolicy::Forbid if open >= bound => Fate::Miss(MissReason::Forbid),
         ConcurrencyPolicy::Replace if open >= bound => Fate::Replace,
-        ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow if queued >= QUEUED_MAX => {
+        ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow if queued >= schedule.catchup_limit => {
             Fate::AdmitAndDropOldest
         }
         ConcurrencyPolicy::Forbid
@@ -37,6 +35,7 @@ pub(super) fn decide(policy: ConcurrencyPolicy, open: usize, queued: usize, boun
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::schedule;
     use ConcurrencyPolicy::*;
 
     #[test]
@@ -52,7 +51,8 @@ mod tests {
             (Queue, 1, 0, 1, Fate::Admit),
             (Queue, 101, 100, 1, Fate::AdmitAndDropOldest),
         ] {
-            let actual = decide(policy, open, queued, bound);
+            let schedule = Schedule { concurrency: policy, ..schedule("every: 1m") };
+            let actual = decide(&schedule, open, queued, bound);
             assert_eq!(actual, expected, "{policy:?} with {open} open, {queued} queued, bound {bound}");
         }
     }

@@ -9,6 +9,7 @@ use super::Plan;
 use crate::action::{Action, ActionKey};
 use crate::change::Change;
 use crate::desired::Desired;
+use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
 use crate::reason::{Reason, WaitsFor};
@@ -88,6 +89,11 @@ impl<'a> Draft<'a> {
             Some(staged) => staged.as_ref(),
             None => self.recorded.schedules.get(key),
         }
+    }
+
+    /// The windows of a version of an ETL.
+    pub fn ledger(&self, key: &LedgerKey) -> Option<&Ledger> {
+        self.staged.ledgers.get(key).or_else(|| self.recorded.ledgers.get(key))
     }
 
     /// The spec that a run keeps.

@@ -5,6 +5,8 @@ mod accept;
 mod actions;
 mod admission;
 mod adopt;
+mod anchor;
+mod catchup;
 mod concurrency;
 mod draft;
 mod flow;

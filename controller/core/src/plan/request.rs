@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::Draft;
 use super::flow;
 use crate::change::Change;
+use crate::desired::EtlObject;
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Request, Verb};
 use crate::outcome::{EndState, StopReason};
@@ -12,6 +13,7 @@ use crate::recorded::Suspension;
 use crate::run::{Run, TaskRun, Trigger};
 use crate::spec::{Condition, Etl, ParamValue, check_param_values};
 use crate::view::{Done, ErrorView};
+use crate::window::Window;
 
 type Answer = Result<Done, ErrorView>;
 
@@ -57,7 +59,7 @@ fn run(draft: &mut Draft, request: &Request, etl: &EtlKey, params: &BTreeMap<Str
         }
     };
     let trigger = Trigger::Manual { user: request.user.clone() };
-    let run = admitted(key, &target.etl, &target.hash, &target.commit, trigger, params, draft.now);
+    let run = admitted(key, &target, trigger, None, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: target.etl.clone() });
     done(object, "created")
 }
@@ -65,26 +67,26 @@ fn run(draft: &mut Draft, request: &Request, etl: &EtlKey, params: &BTreeMap<Str
 /// A run that waits for its place.
 pub(super) fn admitted(
     key: RunKey,
-    etl: &Etl,
-    hash: &crate::run::SpecHash,
-    commit: &str,
+    object: &EtlObject,
     trigger: Trigger,
+    window: Option<Window>,
     params: BTreeMap<String, ParamValue>,
     now: jiff::Timestamp,
 ) -> Run {
     Run {
         key,
-        version: etl.version,
-        spec: hash.clone(),
-        commit: commit.to_owned(),
+        version: object.etl.version,
+        spec: object.hash.clone(),
+        commit: object.commit.clone(),
         trigger,
+        window,
         params,
         admitted_at: now,
         started_at: None,
         stopping: None,
         end: None,
         digests: BTreeMap::new(),
-        tasks: etl.tasks.keys().map(|task| (task.clone(), TaskRun::default())).collect(),
+        tasks: object.etl.tasks.keys().map(|task| (task.clone(), TaskRun::default())).collect(),
     }
 }
 

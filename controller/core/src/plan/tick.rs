@@ -6,33 +6,58 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::concurrency::{Fate, QUEUED_MAX, decide as decide_fate};
+use super::anchor;
+use super::catchup::{self, Due, Step};
+use super::concurrency::{Fate, decide as decide_fate};
 use super::draft::Draft;
 use super::flow;
 use super::request::admitted;
 use crate::change::Change;
 use crate::cron::next_every;
 use crate::desired::{EtlObject, ScheduleObject};
+use crate::ledger::LedgerKey;
 use crate::name::{RunKey, ScheduleKey};
 use crate::observed::SwarmHealth;
 use crate::outcome::{EndState, StopReason};
 use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
 use crate::run::Trigger;
 use crate::spec::{ConcurrencyPolicy, Schedule, When, check_param_values};
+use crate::window::Window;
 
-/// Ticks caught up after an outage: the newest. What came before is counted as missed.
-const CAUGHT_UP_MAX: usize = QUEUED_MAX;
 /// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
 const SEARCHED_MAX: usize = 4_096;
+/// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
+const COUNTED_MAX: u64 = 10_000;
 
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
-    match &schedule.when {
-        When::Every(period) => Some(next_every(first_seen, *period, after)),
+    // `startAt` itself may be a tick.
+    let before_start = schedule.start_at.map(|start| start.saturating_sub(SignedDuration::from_nanos(1)));
+    let after = before_start.into_iter().filter_map(Result::ok).fold(after, Timestamp::max);
+    let tick = match &schedule.when {
+        When::Every(period) => Some(next_every(schedule.start_at.unwrap_or(first_seen), *period, after)),
         When::Cron { crons, zone, dst } => {
             crons.iter().filter_map(|cron| cron.next_after(after, zone, *dst)).min()
         }
-    }
+    };
+    tick.filter(|tick| schedule.end_at.is_none_or(|end| *tick <= end))
+}
+
+/// The newest tick up to and with `until`, after `from`.
+pub(super) fn newest_tick(
+    schedule: &Schedule,
+    first_seen: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+) -> Option<Timestamp> {
+    newest_ticks(schedule, first_seen, from, until, 1).0.pop()
+}
+
+/// How much later than its ticks a schedule's runs start: a share of its jitter that depends on its name alone.
+pub(super) fn delay(schedule: &Schedule) -> SignedDuration {
+    let jitter = u64::try_from(schedule.jitter.as_millis()).unwrap_or(0);
+    let share = crate::name::hash_number(&schedule.key.to_string()).checked_rem(jitter).unwrap_or(0);
+    SignedDuration::from_millis(i64::try_from(share).unwrap_or(0))
 }
 
 /// Looks at every schedule once after specs changed, else only at those that are due.
@@ -72,16 +97,11 @@ fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let key = &object.schedule.key;
     match draft.schedule(key) {
         Some(record) if record.fingerprint == object.fingerprint => decide_due(draft, object),
-        known => {
-            // The clock may have been set back: ticks that are decided stay so, whatever becomes of their schedule.
-            let (first, decided) = (known.is_none(), known.map(|record| record.decided_until));
-            let at = decided.map_or(draft.now, |until| until.max(draft.now));
-            let (schedule, fingerprint) = (key.clone(), object.fingerprint.clone());
-            draft.change(Change::ScheduleAnchored { schedule, fingerprint, at, first });
-        }
+        Some(_) | None => anchor::anchor(draft, object),
     }
     let Some(record) = draft.schedule(key) else { return };
     let at = next_tick(&object.schedule, record.first_seen, record.decided_until);
+    let at = at.map(|tick| tick.saturating_add(delay(&object.schedule)).unwrap_or(Timestamp::MAX));
     draft.change(Change::TickPlanned { schedule: key.clone(), at });
     at.into_iter().for_each(|at| draft.wake(at));
 }
@@ -93,37 +113,69 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     else {
         return;
     };
-    let (ticks, dropped) = newest_due(schedule, &record, draft.now);
-    let Some(until) = ticks.last().copied() else { return };
+    let now = draft.now.saturating_sub(delay(schedule)).unwrap_or(Timestamp::MIN);
+    let due = due(schedule, &record, now);
+    let Some(until) = due.ticks.last().copied() else { return };
+    let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
+        refused_by_clock(schedule, &record, tick, now)
+    });
     let mut missed: Vec<MissedTick> = Vec::new();
-    missed.extend(dropped.map(|tick| MissedTick { tick, reason: MissReason::Limit }));
-    for tick in ticks {
-        let reason =
-            refused_by_clock(schedule, &record, tick, draft.now).or_else(|| start(draft, object, &etl, tick));
-        missed.extend(reason.map(|reason| MissedTick { tick, reason }));
+    for step in &steps {
+        let reason = step.missed.or_else(|| start(draft, object, &etl, step));
+        if let Some(reason) = reason {
+            missed.push(MissedTick { tick: step.tick, reason, count: step.count });
+            ask_for(draft, &etl, step.window);
+        }
     }
-    draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed });
+    let window_end = steps.iter().filter_map(|step| step.window).map(Window::end).max().or(record.window_end);
+    draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed, window_end });
     let over = |suspension: &Suspension| suspension.until.is_some_and(|end| end <= until);
     if record.suspension.as_ref().is_some_and(over) {
         draft.change(Change::Resumed { schedule: schedule.key.clone() });
     }
 }
 
-/// The newest due ticks, oldest first, and the newest of those that are too many.
-fn newest_due(
+/// A window that no run is started for is asked for all the same.
+fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>) {
+    if let Some(window) = window {
+        let ledger = LedgerKey { etl: etl.etl.key.clone(), version: etl.etl.version };
+        draft.change(Change::WindowAsked { ledger, window });
+    }
+}
+
+fn due(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
+    let from = record.decided_until;
+    let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.catchup_limit);
+    let dropped = dropped.map(|newest| (newest, count(schedule, record.first_seen, from, newest)));
+    Due { ticks, dropped }
+}
+
+/// How many ticks there are after `from`, up to and with `until`; at least so many, if they are very many.
+fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp) -> u64 {
+    let ticks = std::iter::successors(next_tick(schedule, first_seen, from), |tick| {
+        next_tick(schedule, first_seen, *tick)
+    });
+    let most = usize::try_from(COUNTED_MAX).unwrap_or(usize::MAX);
+    ticks.take_while(|tick| *tick <= until).take(most).count() as u64
+}
+
+/// The newest `most` ticks after `from`, up to and with `until`, oldest first; and the newest of those before them.
+fn newest_ticks(
     schedule: &Schedule,
-    record: &ScheduleRecord,
-    now: Timestamp,
+    first_seen: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+    most: usize,
 ) -> (Vec<Timestamp>, Option<Timestamp>) {
     let mut span = SignedDuration::from_mins(1);
     loop {
-        let from = now.checked_sub(span).unwrap_or(Timestamp::MIN).max(record.decided_until);
-        let mut ticks = ticks_between(schedule, record.first_seen, from, now);
-        if ticks.len() > CAUGHT_UP_MAX {
-            let kept = ticks.split_off(ticks.len() - CAUGHT_UP_MAX);
+        let near = until.checked_sub(span).unwrap_or(Timestamp::MIN).max(from);
+        let mut ticks = ticks_between(schedule, first_seen, near, until);
+        if ticks.len() > most {
+            let kept = ticks.split_off(ticks.len() - most);
             return (kept, ticks.pop());
         }
-        if from == record.decided_until {
+        if near == from {
             return (ticks, None);
         }
         span = span.checked_mul(4).unwrap_or(SignedDuration::MAX);
@@ -169,10 +221,10 @@ fn start(
     draft: &mut Draft,
     object: &Arc<ScheduleObject>,
     etl: &Arc<EtlObject>,
-    tick: Timestamp,
+    step: &Step,
 ) -> Option<MissReason> {
     let schedule = &object.schedule;
-    let key = RunKey::of_tick(&etl.etl.key, &schedule.key, etl.etl.version, tick);
+    let key = RunKey::of_tick(&etl.etl.key, &schedule.key, etl.etl.version, step.tick);
     if draft.run(&key).is_some() {
         return None;
     }
@@ -183,12 +235,12 @@ fn start(
         .map(|(key, _)| key)
         .collect();
     let bound = usize::try_from(etl.etl.active_runs_max(schedule.concurrency)).unwrap_or(usize::MAX);
-    match decide_fate(schedule.concurrency, open.len(), queued.len(), bound) {
+    match decide_fate(schedule, open.len(), queued.len(), bound) {
         Fate::Miss(reason) => return Some(reason),
         Fate::Admit => {}
         Fate::AdmitAndDropOldest => {
             if let Some(oldest) = queued.first().map(|key| (*key).clone()) {
-                drop_queued(draft, &oldest);
+                drop_queued(draft, schedule, &oldest);
             }
         }
         Fate::Replace => {
@@ -197,7 +249,7 @@ fn start(
             }
         }
     }
-    admit(draft, schedule, etl, key, tick);
+    admit(draft, schedule, etl, key, step);
     None
 }
 
@@ -213,16 +265,17 @@ fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Op
     open.map(|(key, run)| (key, queue(run))).collect()
 }
 
-fn drop_queued(draft: &mut Draft, run: &RunKey) {
-    let message = format!("gave way to a newer tick: at most {QUEUED_MAX} wait in a schedule's queue");
+fn drop_queued(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {
+    let limit = schedule.catchup_limit;
+    let message = format!("gave way to a newer tick: at most {limit} wait in its schedule's queue");
     let (state, at) = (EndState::Cancelled, draft.now);
     draft.change(Change::RunEnded { run: run.clone(), state, at, message });
 }
 
-fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunKey, tick: Timestamp) {
+fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunKey, step: &Step) {
     let params = check_param_values(&etl.etl, &schedule.params).unwrap_or_else(|_| schedule.params.clone());
-    let trigger = Trigger::Schedule { schedule: schedule.key.clone(), tick };
-    let run = admitted(key, &etl.etl, &etl.hash, &etl.commit, trigger, params, draft.now);
+    let trigger = Trigger::Schedule { schedule: schedule.key.clone(), tick: step.tick };
+    let run = admitted(key, etl, trigger, step.window, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: etl.etl.clone() });
 }
 

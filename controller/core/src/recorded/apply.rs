@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::{MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged};
 use crate::change::Change;
+use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
+use crate::outcome::EndState;
 use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
 
 impl Staged {
@@ -28,7 +30,11 @@ impl Staged {
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. } => self.apply_to_schedule(recorded, change),
+            Change::WindowAsked { ledger, window } => self.ledger(recorded, ledger).ask(*window),
             Change::RunAdmitted { run, spec } => {
+                if let Some(window) = run.window {
+                    self.ledger(recorded, &run.ledger()).ask(window);
+                }
                 self.specs.insert(run.spec.clone(), Some(spec.clone()));
                 self.note_tick(recorded, run);
                 self.headers.insert(run.key.clone());
@@ -69,18 +75,20 @@ impl Staged {
 
     fn apply_to_schedule(&mut self, recorded: &Recorded, change: &Change) {
         match change {
-            Change::ScheduleAnchored { schedule, fingerprint, at, first } => {
+            Change::ScheduleAnchored { schedule, fingerprint, at, first, window_end } => {
                 let slot = self.schedule(recorded, schedule);
                 let record = slot.get_or_insert_with(|| first_sight(*at));
                 record.fingerprint.clone_from(fingerprint);
                 record.decided_until = *at;
+                record.window_end = *window_end;
                 if *first {
                     record.first_seen = whole_seconds(*at);
                 }
             }
-            Change::ScheduleDecided { schedule, until, missed } => {
+            Change::ScheduleDecided { schedule, until, missed, window_end } => {
                 if let Some(record) = self.schedule(recorded, schedule) {
                     decide(record, *until, missed);
+                    record.window_end = *window_end;
                 }
             }
             Change::ScheduleForgotten { schedule } => *self.schedule(recorded, schedule) = None,
@@ -104,9 +112,12 @@ impl Staged {
             Change::RunStopping { run, stopping } => {
                 self.with_run(recorded, run, |run| run.stopping = Some(stopping.clone()));
             }
-            Change::RunEnded { run, state, at, message } => self.with_run(recorded, run, |run| {
-                run.end = Some(RunEnd { state: *state, at: *at, message: message.clone() });
-            }),
+            Change::RunEnded { run, state, at, message } => {
+                self.end_window(recorded, run, *state);
+                self.with_run(recorded, run, |run| {
+                    run.end = Some(RunEnd { state: *state, at: *at, message: message.clone() });
+                });
+            }
             Change::RunReopened { run, tasks, .. } => {
                 self.with_run(recorded, run, |run| reopen(run, tasks));
                 self.tasks.extend(tasks.iter().map(|task| (run.clone(), task.clone())));
@@ -158,6 +169,20 @@ impl Staged {
         }
     }
 
+    /// In the same batch as the run's end: neither is ever true without the other.
+    fn end_window(&mut self, recorded: &Recorded, key: &RunKey, state: EndState) {
+        let Some(run) = self.run(recorded, key) else { return };
+        let Some(window) = run.window else { return };
+        let ledger = run.ledger();
+        self.ledger(recorded, &ledger).end(window, state);
+    }
+
+    /// The staged value of a ledger.
+    pub fn ledger(&mut self, recorded: &Recorded, key: &LedgerKey) -> &mut Ledger {
+        let known = || recorded.ledgers.get(key).cloned().unwrap_or_default();
+        self.ledgers.entry(key.clone()).or_insert_with(known)
+    }
+
     /// The staged value of a schedule.
     pub fn schedule(&mut self, recorded: &Recorded, key: &ScheduleKey) -> &mut Option<ScheduleRecord> {
         self.schedules.entry(key.clone()).or_insert_with(|| recorded.schedules.get(key).cloned())
@@ -200,6 +225,7 @@ fn first_sight(at: Timestamp) -> ScheduleRecord {
         first_seen: whole_seconds(at),
         fingerprint: String::new(),
         decided_until: at,
+        window_end: None,
         last_tick: None,
         suspension: None,
         missed_total: Default::default(),
@@ -214,7 +240,7 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
 fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) {
     record.decided_until = record.decided_until.max(until);
     for tick in missed {
-        *record.missed_total.entry(tick.reason).or_default() += 1;
+        *record.missed_total.entry(tick.reason).or_default() += tick.count;
     }
     record.missed.extend_from_slice(missed);
     let excess = record.missed.len().saturating_sub(MISSED_TICKS_MAX);

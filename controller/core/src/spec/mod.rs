@@ -3,6 +3,7 @@
 //! Text → `tree` (spans, budgets) → `decode` with the key `tables` → `etl`, `task`, `schedule` → [`Etl`] and [`Schedule`],
 //! every fault gathered on the way; then [`check_together`] over all files.
 
+mod catchup;
 mod command;
 mod decode;
 mod deploy;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -276,6 +276,52 @@ pub struct Schedule {
     pub starting_deadline: Option<SignedDuration>,
     /// Given to the runs, checked against the ETL's parameters.
     pub params: BTreeMap<String, ParamValue>,
+    /// The windows of data that its ticks close; nothing for `window: none`.
+    pub window: Option<WindowRule>,
+    /// Which of the ticks that came while nothing could start them are started later.
+    pub catchup: Catchup,
+    /// At most so many of them, the newest; and as many wait in its queue.
+    pub catchup_limit: usize,
+    /// Ticks before this instant do not exist; windows begin here.
+    pub start_at: Option<Timestamp>,
+    /// Nor do ticks after this one.
+    pub end_at: Option<Timestamp>,
+    /// Each tick is started later by a part of this, always the same for a schedule.
+    pub jitter: SignedDuration,
+}
+
+/// How a tick's window of data is cut: it ends `lag` before the tick, and begins where the one before it ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WindowRule {
+    /// For data that comes late.
+    pub lag: SignedDuration,
+    /// It reaches back at least so far: such windows overlap.
+    pub size: SignedDuration,
+}
+
+/// Which of the ticks that came while nothing could start them are started later. What is not started stays visible as missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Catchup {
+    /// None.
+    None,
+    /// The newest.
+    Last,
+    /// Each, the newest `catchupLimit`.
+    All,
+    /// One run over all their windows.
+    Merge,
+}
+
+impl Catchup {
+    /// The word in specs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Last => "last",
+            Self::All => "all",
+            Self::Merge => "merge",
+        }
+    }
 }
 
 /// The clock's part of a schedule.

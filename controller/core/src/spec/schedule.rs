@@ -6,11 +6,12 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::catchup::{CatchingUp, read_catching_up};
 use super::decode::{Decoder, Fields, Slot};
 use super::etl::read_param_value;
 use super::fault::{BAD_CRON, BAD_SCHEDULE, BAD_ZONE, NEVER_FIRES, OUT_OF_RANGE, Span, quote};
 use super::file::{Identity, Located, Object};
-use super::model::{ParamValue, Schedule, When};
+use super::model::{ConcurrencyPolicy, ParamValue, Schedule, When};
 use super::nearest::did_you_mean;
 use super::tables::{CONCURRENCY_POLICIES, DST_RULES, SCHEDULE, SCHEDULE_SPEC};
 use crate::cron::{Cron, CronError, Dst};
@@ -71,8 +72,28 @@ pub(super) fn read_clock(
     marks.insert("etl".into(), decoder.place(&slot.at));
     let params =
         fields.slot("params").map(|slot| read_values(decoder, &slot, &mut marks)).unwrap_or_default();
-    let concurrency = concurrency.unwrap_or_default();
-    Some((Schedule { key, etl, when: when?, suspend, concurrency, starting_deadline, params }, marks))
+    let catching_up = read_catching_up(decoder, fields);
+    let CatchingUp { window, catchup, catchup_limit, start_at, end_at, jitter } = catching_up;
+    // Without windows nothing is owed to anybody: a tick that finds the ETL busy, or nobody awake, passes.
+    let default = if window.is_some() { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
+    let concurrency = concurrency.unwrap_or(default);
+    let when = when?;
+    let schedule = Schedule {
+        key,
+        etl,
+        when,
+        suspend,
+        concurrency,
+        starting_deadline,
+        params,
+        window,
+        catchup,
+        catchup_limit,
+        start_at,
+        end_at,
+        jitter,
+    };
+    Some((schedule, marks))
 }
 
 fn read_values(

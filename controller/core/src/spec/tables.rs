@@ -2,7 +2,7 @@
 //! Data only.
 
 use super::keys::{Key, Shape, Table, foreign, not_yet, optional, required, words};
-use super::model::{ConcurrencyPolicy, ParamKind};
+use super::model::{Catchup, ConcurrencyPolicy, ParamKind, WindowRule};
 use super::task_tables::TASK;
 use crate::cron::Dst;
 
@@ -19,6 +19,12 @@ pub(super) const CONCURRENCY_POLICIES: [(&str, ConcurrencyPolicy); 4] = [
     ("Replace", ConcurrencyPolicy::Replace),
     ("Queue", ConcurrencyPolicy::Queue),
 ];
+pub(super) const CATCHUPS: [(&str, Catchup); 4] =
+    [("none", Catchup::None), ("last", Catchup::Last), ("all", Catchup::All), ("merge", Catchup::Merge)];
+/// The word that says that ticks close no windows.
+pub(super) const NO_WINDOW: [(&str, Option<WindowRule>); 1] = [("none", None)];
+/// Most ticks of a schedule that may be caught up, or wait.
+pub(super) const CATCHUP_LIMIT_MAX: i64 = 1_000;
 pub(super) const DST_RULES: [(&str, Dst); 2] = [("once", Dst::Once), ("wallClock", Dst::WallClock)];
 
 /// Kinds that are designed and not built.
@@ -172,14 +178,30 @@ static CLOCK: Table = Table {
         ),
         optional("params", Shape::Parameters(&Shape::Scalar), "Values of parameters for the runs it starts."),
         optional("description", Shape::Text, "What the schedule is for; shown."),
+        optional(
+            "window",
+            Shape::Either(&[Shape::Word(|| words(&NO_WINDOW)), Shape::Keys(&WINDOW)]),
+            "The window of data that each tick closes: from the end of the one before it to the tick, unless `none`.",
+        ),
+        optional(
+            "catchup",
+            Shape::Word(|| words(&CATCHUPS)),
+            "Ticks that came while nothing could start them: start `all`, the `last`, `none`, or `merge` their windows into one run. `all` with windows, `none` without.",
+        ),
+        optional(
+            "catchupLimit",
+            Shape::Integer { min: 1, max: CATCHUP_LIMIT_MAX },
+            "The newest so many of them; as many wait in the queue. 100 unless written.",
+        ),
+        optional("startAt", Shape::Text, "An instant before which there are no ticks; windows begin here."),
+        optional("endAt", Shape::Text, "An instant after which there are no ticks."),
+        optional(
+            "jitter",
+            Shape::Duration,
+            "Start each tick later by a part of this, always the same for a schedule, so that many do not start together.",
+        ),
     ],
     refused: &[
-        not_yet("window", "runs have no windows yet: remove it"),
-        not_yet("catchup", "missed ticks run at restart, at most the newest 100: remove it"),
-        not_yet("catchupLimit", "missed ticks run at restart, at most the newest 100: remove it"),
-        not_yet("startAt", ""),
-        not_yet("endAt", ""),
-        not_yet("jitter", ""),
         not_yet("on", ""),
         not_yet("webhook", ""),
         not_yet("history", ""),
@@ -188,6 +210,24 @@ static CLOCK: Table = Table {
         foreign("timeZone", "write `timezone`"),
         foreign("startingDeadlineSeconds", "write `startingDeadline` with a unit, such as `90s`"),
         foreign("interval", "write `every`"),
+    ],
+    also: None,
+};
+
+pub(super) static WINDOW: Table = Table {
+    name: "a window",
+    doc: "How a tick's window of data is cut.",
+    keys: &[
+        optional(
+            "lag",
+            Shape::Duration,
+            "The window ends so long before its tick, for data that comes late.",
+        ),
+        optional("size", Shape::Duration, "The window reaches back at least so far: such windows overlap."),
+    ],
+    refused: &[
+        foreign("start", "a window begins where the one before it ended"),
+        foreign("end", "write `lag`"),
     ],
     also: None,
 };

@@ -83,6 +83,7 @@ fn run() -> Run {
         spec: "hash".into(),
         commit: "c0ffee".into(),
         trigger: Trigger::Manual { user: "ann".into() },
+        window: None,
         params: BTreeMap::new(),
         admitted_at: at(0),
         started_at: Some(at(1)),
@@ -236,6 +237,7 @@ fn schedule(when: When) -> ScheduleObject {
         concurrency: ConcurrencyPolicy::Queue,
         starting_deadline: Some(SignedDuration::from_mins(5)),
         params: BTreeMap::new(),
+        ..crate::fixtures::schedule("every: 1m")
     };
     ScheduleObject { schedule, fingerprint: "f".into(), file: "rna.etl.yaml".into(), commit: "c0ffee".into() }
 }
@@ -250,6 +252,7 @@ fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
         first_seen: at(0),
         fingerprint: "f".into(),
         decided_until: at(60),
+        window_end: None,
         last_tick: Some(at(60)),
         suspension,
         missed_total: BTreeMap::from([(MissReason::Forbid, 2)]),

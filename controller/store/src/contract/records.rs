@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
 use etl_core::recorded::{
@@ -10,6 +11,7 @@ use etl_core::recorded::{
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use etl_core::spec::ParamValue;
+use etl_core::window::Window;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -24,6 +26,7 @@ pub fn same(actual: &Recorded, expected: &Recorded) -> Result<(), String> {
     }
     part("counters", &actual.counters, &expected.counters)?;
     part("files", &actual.files, &expected.files)?;
+    part("ledgers", &actual.ledgers, &expected.ledgers)?;
     part("schedules", &actual.schedules, &expected.schedules)?;
     part("runs", &actual.runs, &expected.runs)?;
     part("open", &actual.open, &expected.open)?;
@@ -49,6 +52,7 @@ fn run(key: &RunKey) -> Run {
         spec: "5f2c".into(),
         commit: "0a1b2c".into(),
         trigger: Trigger::Manual { user: "ada".into() },
+        window: None,
         params: BTreeMap::from([("size".into(), ParamValue::Integer(i64::MIN))]),
         admitted_at: at(0),
         started_at: None,
@@ -88,10 +92,11 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         first_seen: at(0),
         fingerprint: fingerprint.into(),
         decided_until: at(60),
+        window_end: Some(at(0)),
         last_tick: Some(at(60)),
         suspension: None,
         missed_total: [(MissReason::Forbid, u64::MAX)].into(),
-        missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline }],
+        missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1 }],
     }
 }
 
@@ -168,6 +173,10 @@ impl Dice {
             let file = AcceptedFile { blob: self.text(), commit: self.text(), text: self.long_text() };
             staged.files.insert(path.into(), Some(file));
         }
+        for version in [1, 2, 11] {
+            let key = LedgerKey { etl: run_key("m1").etl, version };
+            staged.ledgers.insert(key, self.ledger());
+        }
         for object in ["a", "a-b"] {
             let key = ObjectKey::new(name("north"), name(object));
             staged.schedules.insert(key, Some(self.schedule()));
@@ -178,8 +187,19 @@ impl Dice {
         staged
     }
 
+    fn ledger(&mut self) -> Ledger {
+        let mut ledger = Ledger::default();
+        for _ in 0..self.below(300) {
+            let (one, other) = (self.at(), self.at());
+            let Some(window) = Window::new(one.min(other), one.max(other)) else { continue };
+            let ends = [EndState::Succeeded, EndState::Failed, EndState::Cancelled];
+            ledger.end(window, self.one(&ends));
+        }
+        ledger
+    }
+
     fn schedule(&mut self) -> ScheduleRecord {
-        let tick = MissedTick { tick: self.at(), reason: MissReason::Limit };
+        let tick = MissedTick { tick: self.at(), reason: MissReason::Limit, count: self.number() };
         let suspension = self.maybe(|dice| Suspension {
             by: dice.text(),
             reason: dice.text(),
@@ -190,6 +210,7 @@ impl Dice {
             first_seen: self.at(),
             fingerprint: self.text(),
             decided_until: self.at(),
+            window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
             suspension,
             missed_total: [(MissReason::Suspended, self.number())].into(),
@@ -204,6 +225,7 @@ impl Dice {
             records.values_mut().for_each(|record| *record = record.take().filter(|_| dice.below(3) > 0));
         }
         thin(self, &mut staged.files);
+        staged.ledgers.retain(|_, _| self.below(3) > 0);
         thin(self, &mut staged.schedules);
         thin(self, &mut staged.specs);
         thin(self, &mut staged.runs);

@@ -93,6 +93,7 @@ impl Dice {
             spec: "5f2c".into(),
             commit: self.text(),
             trigger: self.one(&[schedule, manual, Trigger::Adopted]),
+            window: None,
             params: [(self.text(), self.one(&values))].into(),
             admitted_at: self.at(),
             started_at: self.maybe(Self::at),

@@ -1,0 +1,75 @@
+//! What a schedule owes: its windows of data, from when to when, and what becomes of ticks that came while nothing could start them.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decode::{Decoder, Fields, Slot};
+use super::fault::{BAD_SCHEDULE, OUT_OF_RANGE, quote};
+use super::model::{Catchup, WindowRule};
+use super::tables::{CATCHUP_LIMIT_MAX, CATCHUPS, NO_WINDOW, WINDOW};
+
+/// Unless written.
+const CATCHUP_LIMIT: i64 = 100;
+
+/// What a schedule owes.
+pub(super) struct CatchingUp {
+    pub window: Option<WindowRule>,
+    pub catchup: Catchup,
+    pub catchup_limit: usize,
+    pub start_at: Option<Timestamp>,
+    pub end_at: Option<Timestamp>,
+    pub jitter: SignedDuration,
+}
+
+pub(super) fn read_catching_up(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -> CatchingUp {
+    let window = match fields.slot("window") {
+        Some(slot) => read_window(decoder, &slot),
+        None => Some(WindowRule::default()),
+    };
+    let catchup = fields.slot("catchup").and_then(|slot| decoder.word(&slot, &CATCHUPS));
+    let default = if window.is_some() { Catchup::All } else { Catchup::None };
+    let limit = fields.slot("catchupLimit").and_then(|slot| decoder.integer(&slot, 1..=CATCHUP_LIMIT_MAX));
+    let start_at = fields.slot("startAt").and_then(|slot| read_instant(decoder, &slot));
+    let end_slot = fields.slot("endAt");
+    let end_at = end_slot.as_ref().and_then(|slot| read_instant(decoder, slot));
+    if let (Some(start), Some(end), Some(slot)) = (start_at, end_at, &end_slot)
+        && end <= start
+    {
+        let help = Some("write an instant after `startAt`");
+        decoder.fault(BAD_SCHEDULE, &slot.node.span, "`endAt` is not after `startAt`", help);
+    }
+    let jitter = fields.slot("jitter").and_then(|slot| decoder.duration_or_zero(&slot));
+    CatchingUp {
+        window,
+        catchup: catchup.unwrap_or(default),
+        catchup_limit: usize::try_from(limit.unwrap_or(CATCHUP_LIMIT)).unwrap_or(usize::MAX),
+        start_at,
+        end_at,
+        jitter: jitter.unwrap_or_default(),
+    }
+}
+
+fn read_window(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<WindowRule> {
+    if slot.entries().is_none() {
+        return decoder.word(slot, &NO_WINDOW).flatten();
+    }
+    let fields = decoder.fields(slot, &WINDOW)?;
+    let lag = fields.slot("lag").and_then(|slot| decoder.duration_or_zero(&slot));
+    let size = fields.slot("size").and_then(|slot| decoder.duration(&slot));
+    Some(WindowRule { lag: lag.unwrap_or_default(), size: size.unwrap_or_default() })
+}
+
+fn read_instant(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<Timestamp> {
+    let text = decoder.filled_text(slot)?;
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        if instant.subsec_nanosecond() == 0 {
+            return Some(instant);
+        }
+        let message = format!("{} of {} has a part of a second", quote(text), slot.label);
+        decoder.fault(OUT_OF_RANGE, &slot.node.span, &message, Some("ticks have whole seconds: write those"));
+        return None;
+    }
+    let message = format!("{} of {} is not an instant", quote(text), slot.label);
+    let help = "write date, time and offset, such as `2026-01-03T00:00:00Z` or `2026-01-03T00:00:00+01:00`";
+    decoder.fault(OUT_OF_RANGE, &slot.node.span, &message, Some(help));
+    None
+}
