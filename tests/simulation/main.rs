@@ -18,6 +18,7 @@ mod report;
 mod sim;
 mod swarm;
 mod time;
+mod windows;
 mod workload;
 
 use std::process::ExitCode;

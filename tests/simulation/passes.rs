@@ -10,6 +10,7 @@ use crate::ledger::is_live;
 use crate::process::observed;
 use crate::sim::Sim;
 use crate::time::{Ms, SECOND, timestamp};
+use crate::windows::same_ledgers;
 
 /// One pass in so many is asked again what it would do.
 const PROBE_SHARE: u64 = 150;
@@ -26,6 +27,7 @@ impl Sim {
         self.check_lost_nodes();
         self.check_slow_starts();
         self.check_forgotten_containers();
+        self.check_ledgers();
         if self.dice.permille(PROBE_SHARE) {
             self.check_wake(wake_at);
         }
@@ -163,6 +165,9 @@ fn difference(stored: &Recorded, held: &Recorded) -> Option<String> {
                 return Some(format!("task {name} of {} differs", run.key));
             }
         }
+    }
+    if !same_ledgers(stored, held) {
+        return Some(format!("ledgers differ: {:?} and {:?}", stored.ledgers, held.ledgers));
     }
     for (key, schedule) in &held.schedules {
         let same = stored.schedules.get(key).is_some_and(|stored| {

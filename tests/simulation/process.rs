@@ -158,6 +158,7 @@ impl Sim {
         }
         let staged = self.process.recorded.stage(&changes);
         self.check_decided(&staged);
+        self.check_windows(&changes, &staged);
         if staged.durable {
             if self.crashes(Fault::CrashBeforeCommit) {
                 return Err(crashed());

@@ -44,7 +44,26 @@ fn schedule(dice: &mut Dice, style: Style) -> String {
         String::new()
     };
     let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
-    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}}}\n")
+    let data = data(dice);
+    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{data}}}\n")
+}
+
+/// Windows and catching up, in all combinations.
+fn data(dice: &mut Dice) -> String {
+    let (lag, size) = (dice.between(0, 600), dice.between(1, 2_000));
+    let window = match dice.below(6) {
+        0 => ", window: none".to_owned(),
+        1 => format!(", window: {{lag: {lag}s}}"),
+        2 => format!(", window: {{size: {size}s, lag: {lag}s}}"),
+        _ => String::new(),
+    };
+    let catchup =
+        dice.one_of(["", "", ", catchup: none", ", catchup: last", ", catchup: all", ", catchup: merge"]);
+    let limit =
+        if dice.permille(200) { format!(", catchupLimit: {}", dice.between(1, 20)) } else { String::new() };
+    let jitter =
+        if dice.permille(150) { format!(", jitter: {}s", dice.between(1, 60)) } else { String::new() };
+    format!("{window}{catchup}{limit}{jitter}")
 }
 
 fn task(dice: &mut Dice, index: i64) -> String {

@@ -1,0 +1,159 @@
+//! Windows of data through whole passes: what each run is over, what is asked for, and what the ledger says.
+
+use super::*;
+use crate::fixtures::seconds;
+use crate::ledger::{LedgerKey, WindowState};
+use crate::window::{Window, Windows};
+
+fn every(keys: &str) -> Story {
+    Story::with([etl("hello", &format!("  schedule: {{every: 100s{keys}}}\n"))])
+}
+
+fn edit(story: &mut Story, schedule: &str) {
+    let files = [etl("hello", &format!("  schedule: {{{schedule}}}\n"))].into();
+    story.desired = Desired::build(&files, &story.desired);
+}
+
+fn pass(story: &mut Story, now: i64) -> Plan {
+    story.pass(at(now), Observed { listed_at: Some(at(now)), ..seen([]) })
+}
+
+fn pair(window: Window) -> (i64, i64) {
+    (seconds(window.start()), seconds(window.end()))
+}
+
+/// The windows of all runs, oldest first.
+fn runs(story: &Story) -> Vec<(i64, i64)> {
+    let mut windows: Vec<_> = story.recorded.runs.values().filter_map(|run| run.window).map(pair).collect();
+    windows.sort_unstable();
+    windows
+}
+
+fn states(story: &Story) -> Vec<((i64, i64), &'static str)> {
+    let key = LedgerKey { etl: hello(), version: 1 };
+    let open = story.recorded.open_runs().filter(|run| run.end.is_none());
+    let (running, waiting): (Vec<_>, Vec<_>) = open.partition(|run| run.started_at.is_some());
+    let windows = |runs: Vec<&crate::run::Run>| runs.iter().filter_map(|run| run.window).collect::<Windows>();
+    let ledger = story.recorded.ledgers.get(&key).cloned().unwrap_or_default();
+    let states = ledger.states(&windows(running), &windows(waiting));
+    states.into_iter().map(|(window, state): (Window, WindowState)| (pair(window), state.word())).collect()
+}
+
+#[test]
+fn each_tick_closes_the_window_since_the_one_before() {
+    let mut story = every("");
+    pass(&mut story, 0);
+    for now in [100, 200, 300] {
+        pass(&mut story, now);
+    }
+    assert_eq!(runs(&story), [(0, 100), (100, 200), (200, 300)]);
+    assert_eq!(states(&story), [((0, 100), "Running"), ((100, 300), "Waiting")]);
+}
+
+#[test]
+fn a_run_that_ends_settles_its_window_in_the_same_batch() {
+    for (state, retried, expected) in
+        [(S::Complete, false, "Succeeded"), (S::Failed, false, "Running"), (S::Failed, true, "Failed")]
+    {
+        let mut story = every("");
+        pass(&mut story, 0);
+        pass(&mut story, 100);
+        let run = story.recorded.runs.keys().next().cloned().expect("a run");
+        story.end(at(101), &run, state);
+        if retried {
+            story.ask(at(102), "no", Verb::Cancel { run: run.clone() });
+            let task = story.recorded.task(&run, &name("load")).cloned();
+            assert!(task.is_some());
+        }
+        let shown = states(&story)[0].1;
+        let expected = if retried { "Missing" } else { expected };
+        assert_eq!(shown, expected, "{state:?}, cancelled: {retried}");
+    }
+}
+
+#[test]
+fn an_edit_skips_and_repeats_no_data() {
+    for (what, schedule, now, expected) in [
+        ("a longer period", "every: 250s", 550, vec![(0, 100), (100, 250), (250, 500)]),
+        ("another clock", "cron: '*/5 * * * *'", 400, vec![(0, 100), (100, 400)]),
+        ("late data", "every: 100s, window: {lag: 50s}", 200, vec![(0, 100), (100, 150)]),
+        ("a shorter period", "every: 10s", 130, vec![(0, 100), (100, 120), (120, 130)]),
+    ] {
+        let mut story = every(", concurrencyPolicy: Allow");
+        pass(&mut story, 0);
+        pass(&mut story, 100);
+        edit(&mut story, &format!("{schedule}, concurrencyPolicy: Allow"));
+        pass(&mut story, 110);
+        for second in 111..=now {
+            pass(&mut story, second);
+        }
+        assert_eq!(runs(&story), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_nothing_could_start_is_missing_in_plain_sight() {
+    let mut story = every(", catchupLimit: 2");
+    pass(&mut story, 0);
+    pass(&mut story, 1_000);
+    assert_eq!(runs(&story), [(800, 900), (900, 1_000)]);
+    assert_eq!(states(&story), [((0, 800), "Missing"), ((800, 900), "Running"), ((900, 1_000), "Waiting")]);
+    let missed = &story.recorded.schedules[&hello()].missed_total;
+    assert_eq!(missed.get(&MissReason::Limit), Some(&8), "each of them is counted");
+}
+
+#[test]
+fn a_year_of_seconds_is_missed_without_being_looped_over() {
+    let mut story = Story::with([etl("hello", "  schedule: {every: 1s}\n")]);
+    pass(&mut story, 0);
+    let year = 365 * 24 * 3_600;
+    pass(&mut story, year);
+    assert_eq!(runs(&story).len(), 100);
+    assert_eq!(states(&story)[0], ((0, year - 100), "Missing"));
+    let missed = story.recorded.schedules[&hello()].missed_total[&MissReason::Limit];
+    assert_eq!(missed, 10_000, "at least: it is not counted further");
+}
+
+#[test]
+fn a_schedule_that_was_away_shows_the_gap() {
+    let mut story = every("");
+    pass(&mut story, 0);
+    pass(&mut story, 100);
+    story.desired = Desired::build(&[etl("hello", "")].into(), &story.desired);
+    pass(&mut story, 150);
+    edit(&mut story, "every: 100s");
+    pass(&mut story, 450);
+    pass(&mut story, 550);
+    assert_eq!(runs(&story), [(0, 100), (450, 550)]);
+    assert_eq!(states(&story)[1], ((100, 450), "Missing"));
+}
+
+#[test]
+fn a_start_in_the_past_is_caught_up_and_an_end_ends() {
+    let instant = |seconds: i64| at(seconds).to_string();
+    let keys =
+        format!("every: 100s, concurrencyPolicy: Allow, startAt: {}, endAt: {}", instant(-300), instant(100));
+    let mut story = Story::with([etl("hello", &format!("  schedule: {{{keys}}}\n"))]);
+    pass(&mut story, 0);
+    pass(&mut story, 50);
+    assert_eq!(runs(&story), [(-300, -200), (-200, -100), (-100, 0)]);
+    let plan = pass(&mut story, 100);
+    assert_eq!(runs(&story).len(), 4);
+    assert!(!plan.changes.iter().any(|change| matches!(change, Change::TickPlanned { at: Some(_), .. })));
+}
+
+#[test]
+fn jitter_starts_a_schedule_later_and_always_as_much() {
+    let mut story = every(", jitter: 50s");
+    pass(&mut story, 0);
+    let starts: Vec<i64> = (100..=350)
+        .filter(|second| {
+            let plan = pass(&mut story, *second);
+            plan.changes.iter().any(|change| matches!(change, Change::RunAdmitted { .. }))
+        })
+        .collect();
+    assert!(starts.len() >= 2, "{starts:?}");
+    assert!((100..=150).contains(&starts[0]), "{starts:?}");
+    assert_eq!(starts[1] - starts[0], 100);
+    assert_eq!(runs(&story)[0], (0, 100), "the data is the tick's");
+}
