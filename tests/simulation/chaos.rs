@@ -143,9 +143,11 @@ impl Sim {
         let schedule = self.dice.pick(&schedules).cloned();
         let until = self.dice.permille(500).then(|| timestamp(self.wall() + self.seed as Ms % 7 * MINUTE));
         let verb = match self.dice.below(10) {
-            0..=3 => {
-                self.dice.pick(&etls).map(|etl| Verb::Run { etl: etl.clone(), params: Default::default() })
-            }
+            0..=3 => self.dice.pick(&etls).map(|etl| Verb::Run {
+                etl: etl.clone(),
+                params: Default::default(),
+                window: None,
+            }),
             4 | 5 => run.map(|run| Verb::Cancel { run }),
             6 | 7 => run.map(|run| Verb::Retry { run, tasks: Vec::new() }),
             8 => schedule.map(|schedule| Verb::Suspend { schedule, until, reason: String::new() }),

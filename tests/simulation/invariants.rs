@@ -286,7 +286,7 @@ impl Sim {
     /// I2: every tick that is decided became a run, or is visibly missing.
     pub fn check_decisions(&mut self, changes: &[Change]) {
         for change in changes {
-            let Change::ScheduleDecided { schedule, until, missed } = change else { continue };
+            let Change::ScheduleDecided { schedule, until, missed, .. } = change else { continue };
             let limited = missed.iter().any(|missed| missed.reason == MissReason::Limit);
             let Some(record) = self.process.recorded.schedules.get(schedule).filter(|_| !limited) else {
                 continue;

@@ -15,7 +15,7 @@ use crate::sim::Sim;
 impl Sim {
     /// Checks a batch of changes before it is taken over.
     pub fn check_windows(&mut self, changes: &[Change], staged: &Staged) {
-        for change in changes {
+        for (index, change) in changes.iter().enumerate() {
             match change {
                 Change::ScheduleAnchored { schedule, window_end, first: false, .. } => {
                     self.check_anchor(schedule, *window_end);
@@ -25,6 +25,8 @@ impl Sim {
                 }
                 Change::RunEnded { run, state, .. } => {
                     let run = staged.runs.get(run).and_then(Option::as_ref).cloned();
+                    // Windows that look back may overlap: of several that end together the last counts.
+                    let run = run.filter(|run| !ends_later(run, &changes[index + 1..], staged));
                     run.into_iter().for_each(|run| self.check_ended_window(&run, *state, staged));
                 }
                 _ => {}
@@ -111,6 +113,19 @@ fn open_windows(recorded: &Recorded, key: &LedgerKey) -> (Windows, Windows) {
     let (running, waiting): (Vec<&Run>, Vec<&Run>) = open.partition(|run| run.started_at.is_some());
     let windows = |runs: Vec<&Run>| runs.into_iter().filter_map(|run| run.window).collect();
     (windows(running), windows(waiting))
+}
+
+/// Whether another run over part of the same data ends in these changes.
+fn ends_later(run: &Run, changes: &[Change], staged: &Staged) -> bool {
+    let ended = changes.iter().filter_map(|change| match change {
+        Change::RunEnded { run, .. } => staged.runs.get(run).and_then(Option::as_ref),
+        _ => None,
+    });
+    let overlaps = |other: &Run| match (run.window, other.window) {
+        (Some(window), Some(other)) => window.both(other).is_some(),
+        (Some(_) | None, _) => false,
+    };
+    ended.filter(|other| other.ledger() == run.ledger()).any(overlaps)
 }
 
 fn window_of(change: &Change, of: &ScheduleKey) -> Option<Window> {

@@ -31,6 +31,8 @@ pub enum Change {
     ScheduleAnchored {
         /// Which.
         schedule: ScheduleKey,
+        /// The ETL's version.
+        version: u32,
         /// What its clock looked like.
         fingerprint: String,
         /// Ticks after this instant are to be decided.

@@ -10,6 +10,7 @@ use crate::name::{AttemptKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::run::{LogSummary, NodeRef};
 use crate::source::Reading;
 use crate::spec::ParamValue;
+use crate::window::Window;
 
 /// Everything that one pass sees.
 #[derive(Debug, Clone, Default)]
@@ -241,6 +242,8 @@ pub enum Verb {
         etl: EtlKey,
         /// With these parameters.
         params: BTreeMap<String, ParamValue>,
+        /// Over this window of data.
+        window: Option<Window>,
     },
     /// Stop a run.
     Cancel {

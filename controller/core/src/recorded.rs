@@ -131,6 +131,9 @@ pub struct SourceError {
 pub struct ScheduleRecord {
     /// When it was first seen, in whole seconds: `every` counts from here.
     pub first_seen: Timestamp,
+    /// The ETL's version that it was last anchored for: another begins anew.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// What its clock looked like; a change of it re-anchors.
     pub fingerprint: String,
     /// Ticks up to and with this instant are decided.
@@ -171,6 +174,10 @@ pub struct MissedTick {
     /// How many it stands for, at least.
     #[serde(default = "one")]
     pub count: u64,
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 fn one() -> u64 {

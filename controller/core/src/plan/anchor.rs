@@ -20,7 +20,9 @@ const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24 * 366 * 8);
 /// Records where an unknown or edited schedule begins.
 pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let schedule = &object.schedule;
-    let known = draft.schedule(&schedule.key).cloned();
+    let version = version_of(draft, schedule);
+    // A raised version begins anew: its ledger is empty, and `startAt` counts again.
+    let known = draft.schedule(&schedule.key).filter(|record| record.version == version).cloned();
     // The clock may have been set back: ticks that are decided stay so, whatever becomes of their schedule.
     let decided = known.as_ref().map(|record| record.decided_until);
     let at = match (decided, schedule.start_at) {
@@ -36,13 +38,13 @@ pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         show_gap(draft, object, begins);
     }
     let (fingerprint, first) = (object.fingerprint.clone(), known.is_none());
-    draft.change(Change::ScheduleAnchored {
-        schedule: schedule.key.clone(),
-        fingerprint,
-        at,
-        first,
-        window_end,
-    });
+    let schedule = schedule.key.clone();
+    draft.change(Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end });
+}
+
+/// The version of a schedule's ETL; an ETL that is not there has none yet.
+pub(super) fn version_of(draft: &Draft, schedule: &Schedule) -> u32 {
+    draft.desired.etl_of(schedule).map_or(1, |etl| etl.etl.version)
 }
 
 fn before(instant: Timestamp) -> Timestamp {

@@ -21,7 +21,7 @@ pub(super) fn take(draft: &mut Draft) {
     let observed = draft.observed;
     for request in &observed.requests {
         let answer = match &request.verb {
-            Verb::Run { etl, params } => run(draft, request, etl, params),
+            Verb::Run { etl, params, window } => run(draft, request, etl, params, *window),
             Verb::Cancel { run } => cancel(draft, request, run),
             Verb::Retry { run, tasks } => retry(draft, run, tasks),
             Verb::Suspend { schedule, until, reason } => {
@@ -43,7 +43,13 @@ fn done(object: String, what: &str) -> Answer {
     Ok(Done { object, what: what.to_owned() })
 }
 
-fn run(draft: &mut Draft, request: &Request, etl: &EtlKey, params: &BTreeMap<String, ParamValue>) -> Answer {
+fn run(
+    draft: &mut Draft,
+    request: &Request,
+    etl: &EtlKey,
+    params: &BTreeMap<String, ParamValue>,
+    window: Option<Window>,
+) -> Answer {
     let key = RunKey::of_request(etl, &request.id);
     let object = format!("run/{}", key.name());
     if draft.run(&key).is_some() {
@@ -59,7 +65,7 @@ fn run(draft: &mut Draft, request: &Request, etl: &EtlKey, params: &BTreeMap<Str
         }
     };
     let trigger = Trigger::Manual { user: request.user.clone() };
-    let run = admitted(key, &target, trigger, None, params, draft.now);
+    let run = admitted(key, &target, trigger, window, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: target.etl.clone() });
     done(object, "created")
 }

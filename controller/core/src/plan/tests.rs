@@ -54,7 +54,7 @@ impl Story {
 
     fn run(&mut self, now: Timestamp, id: &str) -> RunKey {
         let etl = hello();
-        self.ask(now, id, Verb::Run { etl: etl.clone(), params: BTreeMap::new() });
+        self.ask(now, id, Verb::Run { etl: etl.clone(), params: BTreeMap::new(), window: None });
         RunKey::of_request(&etl, id)
     }
 

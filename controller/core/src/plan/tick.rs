@@ -96,7 +96,12 @@ fn forget_removed(draft: &mut Draft) {
 fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let key = &object.schedule.key;
     match draft.schedule(key) {
-        Some(record) if record.fingerprint == object.fingerprint => decide_due(draft, object),
+        Some(record)
+            if record.fingerprint == object.fingerprint
+                && record.version == anchor::version_of(draft, &object.schedule) =>
+        {
+            decide_due(draft, object);
+        }
         Some(_) | None => anchor::anchor(draft, object),
     }
     let Some(record) = draft.schedule(key) else { return };

@@ -75,9 +75,10 @@ impl Staged {
 
     fn apply_to_schedule(&mut self, recorded: &Recorded, change: &Change) {
         match change {
-            Change::ScheduleAnchored { schedule, fingerprint, at, first, window_end } => {
+            Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end } => {
                 let slot = self.schedule(recorded, schedule);
                 let record = slot.get_or_insert_with(|| first_sight(*at));
+                record.version = *version;
                 record.fingerprint.clone_from(fingerprint);
                 record.decided_until = *at;
                 record.window_end = *window_end;
@@ -223,6 +224,7 @@ impl Staged {
 fn first_sight(at: Timestamp) -> ScheduleRecord {
     ScheduleRecord {
         first_seen: whole_seconds(at),
+        version: 1,
         fingerprint: String::new(),
         decided_until: at,
         window_end: None,

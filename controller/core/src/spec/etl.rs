@@ -11,7 +11,7 @@ use super::graph::{Dependency, check_graph};
 use super::model::{Etl, Param, ParamKind, ParamValue, Task};
 use super::node::{Entry, Scalar};
 use super::schedule::read_clock;
-use super::tables::{ACTIVE_RUNS_MAX, ETL, ETL_SPEC, INLINE_SCHEDULE, PARAM, PARAM_KINDS};
+use super::tables::{ACTIVE_RUNS_MAX, ETL, ETL_SPEC, INLINE_SCHEDULE, PARAM, PARAM_KINDS, VERSION_MAX};
 use super::task::read_task;
 use crate::name::Name;
 
@@ -38,11 +38,15 @@ pub(super) fn read_etl(
         .slot("maxActiveRuns")
         .and_then(|slot| decoder.integer(&slot, 1..=ACTIVE_RUNS_MAX))
         .and_then(|runs| u32::try_from(runs).ok());
+    let version = fields
+        .slot("version")
+        .and_then(|slot| decoder.integer(&slot, 1..=VERSION_MAX))
+        .and_then(|version| u32::try_from(version).ok());
     let Some(key) = identity.key.clone() else { return Vec::new() };
     let labels = identity.labels.clone();
     let etl = Etl {
         key,
-        version: 1,
+        version: version.unwrap_or(1),
         labels,
         description,
         owner,

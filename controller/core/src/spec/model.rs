@@ -28,7 +28,7 @@ pub const STOP_GRACE_PERIOD: SignedDuration = SignedDuration::from_secs(10);
 pub struct Etl {
     /// Project and name.
     pub key: EtlKey,
-    /// Raised to start anew; 1 until `spec.version` is built.
+    /// Raised to start anew: with a ledger of its own.
     pub version: u32,
     /// `metadata.labels`, shown only.
     pub labels: BTreeMap<String, String>,

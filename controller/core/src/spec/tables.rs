@@ -11,6 +11,9 @@ pub(super) const API_VERSION: &str = "etl.swarm/v1alpha1";
 /// Most runs of an ETL at once.
 pub(super) const ACTIVE_RUNS_MAX: i64 = 1_000;
 
+/// Highest version of an ETL.
+pub(super) const VERSION_MAX: i64 = 1_000_000;
+
 pub(super) const PARAM_KINDS: [(&str, ParamKind); 3] =
     [("string", ParamKind::String), ("integer", ParamKind::Integer), ("boolean", ParamKind::Boolean)];
 pub(super) const CONCURRENCY_POLICIES: [(&str, ConcurrencyPolicy); 4] = [
@@ -101,6 +104,11 @@ pub(super) static ETL_SPEC: Table = Table {
             Shape::Integer { min: 1, max: ACTIVE_RUNS_MAX },
             "Most runs of this ETL at once; 1 unless written.",
         ),
+        optional(
+            "version",
+            Shape::Integer { min: 1, max: VERSION_MAX },
+            "Raised to start anew: windows are accounted for afresh; 1 unless written.",
+        ),
         required("tasks", Shape::Names(&Shape::Keys(&TASK)), "The tasks by name; at least one."),
     ],
     refused: &[
@@ -110,7 +118,6 @@ pub(super) static ETL_SPEC: Table = Table {
         not_yet("priority", ""),
         not_yet("notify", ""),
         not_yet("cursor", ""),
-        not_yet("version", ""),
         not_yet("history", ""),
         not_yet("retention", ""),
         not_yet("defaults", "set it in each task; `x-` keys and anchors save repeating"),

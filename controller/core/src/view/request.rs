@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::ParamValue;
+use crate::window::Window;
 
 /// A refused request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,10 @@ pub struct RunRequest {
     /// Parameters.
     #[serde(default)]
     pub params: BTreeMap<String, ParamValue>,
+    /// The data it is over: the instants from which and up to which.
+    #[serde(default)]
+    #[schemars(with = "Option<(String, String)>")]
+    pub window: Option<Window>,
 }
 
 /// Body of `POST …/retry`.

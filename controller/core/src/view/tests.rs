@@ -250,6 +250,7 @@ fn daily() -> When {
 fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
     ScheduleRecord {
         first_seen: at(0),
+        version: 1,
         fingerprint: "f".into(),
         decided_until: at(60),
         window_end: None,

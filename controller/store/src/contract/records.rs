@@ -90,6 +90,7 @@ fn file(text: &str) -> AcceptedFile {
 fn schedule(fingerprint: &str) -> ScheduleRecord {
     ScheduleRecord {
         first_seen: at(0),
+        version: 1,
         fingerprint: fingerprint.into(),
         decided_until: at(60),
         window_end: Some(at(0)),
@@ -208,6 +209,7 @@ impl Dice {
         });
         ScheduleRecord {
             first_seen: self.at(),
+            version: 3,
             fingerprint: self.text(),
             decided_until: self.at(),
             window_end: self.maybe(Self::at),

@@ -157,3 +157,39 @@ fn jitter_starts_a_schedule_later_and_always_as_much() {
     assert_eq!(starts[1] - starts[0], 100);
     assert_eq!(runs(&story)[0], (0, 100), "the data is the tick's");
 }
+
+#[test]
+fn a_raised_version_begins_anew_and_the_old_ledger_stays() {
+    let mut story = every(&format!(", concurrencyPolicy: Allow, startAt: {}", at(-100)));
+    pass(&mut story, 0);
+    pass(&mut story, 50);
+    assert_eq!(runs(&story), [(-100, 0)]);
+    let raised = format!(
+        "  version: 2\n  schedule: {{every: 100s, concurrencyPolicy: Allow, startAt: {}}}\n",
+        at(-100)
+    );
+    story.desired = Desired::build(&[etl("hello", &raised)].into(), &story.desired);
+    pass(&mut story, 60);
+    pass(&mut story, 61);
+    assert_eq!(runs(&story), [(-100, 0), (-100, 0)], "the same data once more");
+    let asked = |version| {
+        story.recorded.ledgers[&LedgerKey { etl: hello(), version }]
+            .asked
+            .iter()
+            .map(pair)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((asked(1), asked(2)), (vec![(-100, 0)], vec![(-100, 0)]));
+}
+
+#[test]
+fn a_run_that_somebody_asked_for_over_a_window_is_accounted_for() {
+    let mut story = every("");
+    pass(&mut story, 0);
+    let window = Window::new(at(-500), at(-400));
+    story.ask(at(1), "fill", Verb::Run { etl: hello(), params: BTreeMap::new(), window });
+    assert_eq!(states(&story), [((-500, -400), "Running")]);
+    let run = RunKey::of_request(&hello(), "fill");
+    story.end(at(2), &run, S::Complete);
+    assert_eq!(states(&story), [((-500, -400), "Succeeded")]);
+}
