@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use etl_core::change::Change;
 use etl_core::desired::Desired;
+use etl_core::ledger::LedgerKey;
 use etl_core::name::{AttemptKey, EtlKey, Name, RunKey};
 use etl_core::outcome::{EndState, Outcome, StuckReason};
 use etl_core::recorded::{AcceptedFile, Recorded};
 use etl_core::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, Stuck, TaskRun, Trigger};
+use etl_core::window::Window;
 use jiff::Timestamp;
 
 use crate::state::State;
@@ -73,6 +75,7 @@ pub(crate) fn admitted(state: &State, request: &str, second: i64) -> Vec<Change>
         spec: object.hash.clone(),
         commit: object.commit.clone(),
         trigger: Trigger::Manual { user: "ann".into() },
+        window: None,
         params: BTreeMap::new(),
         admitted_at: at(second),
         started_at: None,
@@ -83,6 +86,38 @@ pub(crate) fn admitted(state: &State, request: &str, second: i64) -> Vec<Change>
     };
     let run_admitted = Change::RunAdmitted { run: Box::new(run), spec: object.etl.clone() };
     vec![run_admitted, Change::RunStarted { run: run_key(request), at: at(second + 1) }]
+}
+
+/// A run of the schedule's tick at a second, over the data up to then since another second; it starts at once.
+pub(crate) fn ticked(state: &State, from: i64, second: i64) -> (RunKey, Vec<Change>) {
+    let key = RunKey::of_tick(&rna(), &rna(), 1, at(second));
+    let mut changes = admitted(state, "tick", second);
+    if let [Change::RunAdmitted { run, .. }, Change::RunStarted { run: started, .. }] = changes.as_mut_slice()
+    {
+        run.key = key.clone();
+        run.trigger = Trigger::Schedule { schedule: rna(), tick: at(second) };
+        run.window = Window::new(at(from), at(second));
+        *started = key.clone();
+    }
+    (key, changes)
+}
+
+/// The schedule seen first at a second, and nothing decided.
+pub(crate) fn anchored(second: i64) -> Change {
+    Change::ScheduleAnchored {
+        schedule: rna(),
+        version: 1,
+        fingerprint: "f".into(),
+        at: at(second),
+        first: true,
+        window_end: Some(at(second)),
+    }
+}
+
+/// Windows asked for without a run.
+pub(crate) fn asked(from: i64, until: i64) -> Change {
+    let window = Window::new(at(from), at(until)).unwrap();
+    Change::WindowAsked { ledger: LedgerKey { etl: rna(), version: 1 }, window }
 }
 
 /// The first attempt of `extract`, eligible at a second, decided two later, running five later.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::build_schedule::{clock_words, due_next};
+use super::build_window::gaps_of;
 use super::{Condition, EtlSpecView, EtlStatusView, EtlView, Metadata, View, run_state};
 use crate::desired::{Desired, EtlObject, ScheduleObject};
 use crate::outcome::EndState;
@@ -72,12 +73,15 @@ fn etl_status(recorded: &Recorded, object: &EtlObject, next_tick: Option<Timesta
     let ends = runs.iter().filter_map(|run| run.end.as_ref());
     let succeeded = ends.filter(|end| end.state == EndState::Succeeded);
     let newest = runs.iter().max_by_key(|run| run.admitted_at);
+    let windows = gaps_of(recorded, object);
     EtlStatusView {
         conditions: vec![file_in_force(recorded, &object.file)],
         last_state: newest.map(|run| run_state(run).to_owned()),
         last_success: succeeded.map(|end| end.at).max(),
         next_tick,
         active: runs.iter().filter(|run| run.end.is_none()).count(),
+        windows_complete_until: windows.as_ref().and_then(|(ledger, _)| ledger.complete_until()),
+        window_gaps: windows.map_or(0, |(_, gaps)| gaps.len()),
         commit: object.commit.clone(),
         file: object.file.clone(),
     }

@@ -67,6 +67,7 @@ fn run_spec(run: &Run) -> RunSpecView {
         schedule,
         tick,
         user,
+        window: run.window.map(Into::into),
         params: run.params.clone(),
         commit: run.commit.clone(),
         version: run.version,
@@ -93,6 +94,11 @@ fn stuck_task(run: &Run) -> Option<(&Name, &Stuck)> {
     let open = run.tasks.iter().filter(|(_, task)| task.end.is_none());
     let stuck = open.filter_map(|(name, task)| Some((name, task.stuck.as_ref()?)));
     stuck.min_by_key(|(_, stuck)| stuck.since)
+}
+
+/// The fixed word alone: why it is in its state.
+pub(super) fn run_reason(run: &Run) -> Option<String> {
+    why(run).0
 }
 
 /// The fixed word and the text: why it stands still, else why it is being stopped, else how its first bad task ended.

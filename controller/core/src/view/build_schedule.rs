@@ -26,6 +26,7 @@ pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestam
         conditions: vec![ready(recorded, object), suspended(schedule, suspension)],
         last_tick: record.and_then(|record| record.last_tick),
         next_tick: due_next(schedule, record, now),
+        window_end: record.and_then(|record| record.window_end),
         missed: missed.map(|(reason, count)| (reason.word().to_owned(), *count)).collect(),
         suspended_by: suspension.map(|suspension| suspension.by.clone()),
         suspended_until: suspension.and_then(|suspension| suspension.until),
@@ -73,6 +74,12 @@ fn schedule_spec(schedule: &Schedule) -> ScheduleSpecView {
         concurrency_policy: policy_word(schedule.concurrency).to_owned(),
         starting_deadline: schedule.starting_deadline.map(format_duration),
         suspend: schedule.suspend,
+        window: schedule.window.map(Into::into),
+        catchup: schedule.catchup.word().to_owned(),
+        catchup_limit: schedule.catchup_limit,
+        start_at: schedule.start_at,
+        end_at: schedule.end_at,
+        jitter: (!schedule.jitter.is_zero()).then(|| format_duration(schedule.jitter)),
     }
 }
 

@@ -11,18 +11,31 @@ mod build_run;
 mod build_schedule;
 mod build_swarm;
 mod build_task;
+mod build_tick;
+mod build_window;
 mod request;
 mod run;
+mod schedule;
 #[cfg(test)]
 mod tests;
+mod window;
+#[cfg(test)]
+mod window_tests;
 
 pub use build_etl::etl_view;
 pub use build_run::{run_state, run_view};
 pub use build_schedule::{due_next, schedule_view};
 pub use build_swarm::{node_view, source_view};
 pub use build_task::{task_state, task_view};
+pub use build_tick::{MISSED, Tick, tick_view, ticks};
+pub use build_window::{window_views, windows_missing};
 pub use request::{Done, ErrorView, ReconcileRequest, RetryRequest, RunRequest, SuspendRequest};
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
+pub use schedule::{ScheduleSpecView, ScheduleStatusView};
+pub use window::{
+    SpanView, TickSpecView, TickStatusView, TickView, WindowRuleView, WindowSpecView, WindowStatusView,
+    WindowView,
+};
 
 /// The word in place of a state while something stands still.
 pub const STUCK: &str = "Stuck";
@@ -58,7 +71,7 @@ impl<T> List<T> {
 pub struct View<Spec, Status> {
     /// `etl.swarm/v1alpha1`.
     pub api_version: String,
-    /// `ETL`, `Schedule`, `Run`, `Task`, `Node`, `Source`.
+    /// `ETL`, `Schedule`, `Run`, `Task`, `Window`, `Tick`, `Node`, `Source`.
     pub kind: String,
     /// Who it is.
     pub metadata: Metadata,
@@ -178,49 +191,17 @@ pub struct EtlStatusView {
     pub next_tick: Option<Timestamp>,
     /// Runs that are not over.
     pub active: usize,
+    /// Up to when all windows of its version succeeded without a gap; none if it was never asked for windows.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub windows_complete_until: Option<Timestamp>,
+    /// Stretches of data that were asked for, did not succeed, and are no run's; see its windows.
+    #[serde(default)]
+    pub window_gaps: usize,
     /// The commit of the version in force.
     pub commit: String,
     /// Its file.
     pub file: String,
-}
-
-/// What a schedule asks for.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScheduleSpecView {
-    /// What it starts.
-    pub etl: String,
-    /// Cron expressions, or `every 15m`.
-    pub when: String,
-    /// IANA name.
-    pub timezone: String,
-    /// As in the spec.
-    pub concurrency_policy: String,
-    /// As in the spec.
-    pub starting_deadline: Option<String>,
-    /// As in the spec.
-    pub suspend: bool,
-}
-
-/// What is of a schedule.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScheduleStatusView {
-    /// `Ready`, `Suspended`.
-    pub conditions: Vec<Condition>,
-    /// The newest tick that started a run.
-    #[schemars(with = "Option<String>")]
-    pub last_tick: Option<Timestamp>,
-    /// The next one; none while suspended or if it never fires again.
-    #[schemars(with = "Option<String>")]
-    pub next_tick: Option<Timestamp>,
-    /// Ticks that started no run, by reason.
-    pub missed: BTreeMap<String, u64>,
-    /// Who suspended it.
-    pub suspended_by: Option<String>,
-    /// Until when.
-    #[schemars(with = "Option<String>")]
-    pub suspended_until: Option<Timestamp>,
 }
 
 /// What a node offers.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, TaskView};
+use super::{Condition, SpanView, TaskView};
 use crate::reason::WaitsFor;
 use crate::spec::ParamValue;
 
@@ -25,6 +25,8 @@ pub struct RunSpecView {
     pub tick: Option<Timestamp>,
     /// Who asked.
     pub user: Option<String>,
+    /// Over this data, if any is meant.
+    pub window: Option<SpanView>,
     /// With these parameters.
     pub params: BTreeMap<String, ParamValue>,
     /// The commit it was admitted with.

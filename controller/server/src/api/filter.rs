@@ -1,4 +1,4 @@
-//! Which runs and tasks a list shows.
+//! Which runs and tasks a list shows, and how many of anything.
 
 use etl_core::run::Run;
 use jiff::Timestamp;
@@ -39,12 +39,22 @@ impl Filter {
 
     /// Whether something in this state can be shown.
     pub(super) fn takes_state(&self, state: &str, is_over: bool) -> bool {
-        let wanted = self.state.as_deref().map(|states| states.split(',').map(str::trim));
-        let named = wanted.is_none_or(|mut wanted| wanted.any(|word| word.eq_ignore_ascii_case(state)));
+        let named = names_state(self.state.as_deref(), state);
         named && self.active.is_none_or(|active| active != is_over)
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.limit.unwrap_or(LIMIT).min(LIMIT_MAX)
+        limited(self.limit)
     }
+}
+
+/// Whether a list of words, with commas between, names a state; without words, all are meant.
+pub(super) fn names_state(wanted: Option<&str>, state: &str) -> bool {
+    let words = wanted.map(|words| words.split(',').map(str::trim));
+    words.is_none_or(|mut words| words.any(|word| word.eq_ignore_ascii_case(state)))
+}
+
+/// How many items a list shows.
+pub(super) fn limited(asked: Option<usize>) -> usize {
+    asked.unwrap_or(LIMIT).min(LIMIT_MAX)
 }

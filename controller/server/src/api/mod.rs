@@ -28,6 +28,7 @@ mod read;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod windows;
 mod write;
 
 pub use access::{Caller, TokenError, TokenFile};
@@ -94,6 +95,7 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/version", get(read::version)),
         route("/api/v1/etls", get(read::etls)),
         route("/api/v1/etls/{project}/{name}", get(read::etl)),
+        route("/api/v1/etls/{project}/{name}/windows", get(windows::windows)),
         route("/api/v1/etls/{project}/{name}/runs", post(write::run)),
         route("/api/v1/schedules", get(read::schedules)),
         route("/api/v1/schedules/{project}/{name}", get(read::schedule)),
@@ -105,6 +107,7 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/runs/{project}/{run}/cancel", post(write::cancel)),
         route("/api/v1/runs/{project}/{run}/retry", post(write::retry)),
         route("/api/v1/tasks", get(runs::tasks)),
+        route("/api/v1/ticks", get(windows::ticks)),
         route("/api/v1/nodes", get(read::nodes)),
         route("/api/v1/sources", get(read::sources)),
         Route { limit: sync_limit, ..route("/api/v1/sources/{name}/reconcile", post(write::reconcile)) },

@@ -379,3 +379,5 @@ async fn a_panic_is_an_answer() {
     scene.api.check = Arc::new(|| Box::pin(async { panic!("a fault of ours") }));
     assert_eq!(scene.refusal(Method::GET, "/api/v1/check", "").await, (500, "Internal".to_owned()));
 }
+
+mod windows;

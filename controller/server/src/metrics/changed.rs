@@ -50,6 +50,7 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
             | Change::FileDropped { .. }
             | Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }
+            | Change::WindowAsked { .. }
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. }

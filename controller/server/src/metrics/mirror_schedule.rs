@@ -9,8 +9,15 @@ use jiff::Timestamp;
 use super::page::{Family, Page};
 use super::scrape::unix;
 
-const MISS_REASONS: [MissReason; 4] =
-    [MissReason::Deadline, MissReason::Forbid, MissReason::Limit, MissReason::Suspended];
+const MISS_REASONS: [MissReason; 7] = [
+    MissReason::Deadline,
+    MissReason::Forbid,
+    MissReason::Limit,
+    MissReason::Suspended,
+    MissReason::Catchup,
+    MissReason::Merged,
+    MissReason::Empty,
+];
 const SCHEDULE: &[&str] = &["project", "schedule"];
 
 pub(super) fn write(page: &mut Page, desired: &Desired, recorded: &Recorded, now: Timestamp) {

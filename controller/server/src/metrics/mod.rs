@@ -16,6 +16,7 @@ mod mirror_etl;
 mod mirror_node;
 mod mirror_schedule;
 mod mirror_stuck;
+mod mirror_window;
 mod page;
 mod scrape;
 mod serve;

@@ -15,7 +15,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::clock;
 use crate::fixture::{
-    admitted, at, attempt_ended, log_kept, make, run_ended, run_key, running, state, stuck,
+    admitted, anchored, asked, at, attempt_ended, log_kept, make, run_ended, run_key, running, state, stuck,
+    ticked,
 };
 use crate::state::State;
 
@@ -161,6 +162,38 @@ fn what_stays_stuck_is_shown_for_as_long_and_not_beyond_its_run() {
     assert_eq!(scene.value(STUCK_SERIES, 90_000).as_deref(), Some("1"));
     scene.change(&[run_ended("one", EndState::Lost, 30)], 30);
     assert_eq!(scene.value(STUCK_SERIES, 31), None);
+}
+
+#[test]
+fn windows_are_told_once_any_was_asked_for() {
+    const DAY: i64 = 86_400;
+    let scene = Scene::new();
+    let missing = r#"etl_windows_missing{project="north",etl="rna"}"#;
+    let complete = r#"etl_windows_complete_until_timestamp_seconds{project="north",etl="rna"}"#;
+    assert_eq!((scene.value(missing, 0), scene.value(complete, 0)), (None, None));
+    // The schedule ticks once a day.
+    scene.change(&[anchored(0), asked(0, 3 * DAY)], 0);
+    let told = || (scene.value(missing, 0).unwrap(), scene.value(complete, 0).unwrap());
+    assert_eq!(told(), ("3".into(), "1750000000".into()));
+    let (run, changes) = ticked(&scene.state, 0, DAY);
+    scene.change(&changes, 0);
+    assert_eq!(told(), ("2".into(), "1750000000".into()), "what a run stands for is not missing");
+    let end = |state| Change::RunEnded { run: run.clone(), state, at: at(DAY + 9), message: String::new() };
+    scene.change(&[end(EndState::Succeeded)], 0);
+    assert_eq!(told(), ("2".into(), "1750086400".into()));
+    scene.change(&[end(EndState::Failed)], 0);
+    assert_eq!(told(), ("3".into(), "1750000000".into()), "what failed is missing again");
+}
+
+#[test]
+fn every_reason_to_miss_a_tick_is_told() {
+    let text = Scene::new().text(0);
+    for reason in ["deadline", "forbid", "limit", "suspended", "catchup", "merged", "empty"] {
+        let series = format!(
+            r#"etl_schedule_missed_ticks_total{{project="north",schedule="rna",reason="{reason}"}} 0"#
+        );
+        assert!(text.contains(&series), "no {series} in {text}");
+    }
 }
 
 #[test]
