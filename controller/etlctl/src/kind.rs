@@ -9,16 +9,20 @@ pub enum Kind {
     Schedules,
     Runs,
     Tasks,
+    Windows,
+    Ticks,
     Nodes,
     Sources,
 }
 
 /// Every kind: its path in the API, its singular, what people also call it, and its plural in sentences.
-const NAMES: [(Kind, &str, &str, &[&str], &str); 6] = [
+const NAMES: [(Kind, &str, &str, &[&str], &str); 8] = [
     (Kind::Etls, "etls", "etl", &[], "ETLs"),
     (Kind::Schedules, "schedules", "schedule", &["sched", "scheds"], "schedules"),
     (Kind::Runs, "runs", "run", &[], "runs"),
     (Kind::Tasks, "tasks", "task", &[], "tasks"),
+    (Kind::Windows, "windows", "window", &["win"], "windows"),
+    (Kind::Ticks, "ticks", "tick", &[], "ticks"),
     (Kind::Nodes, "nodes", "node", &["no"], "nodes"),
     (Kind::Sources, "sources", "source", &["src"], "sources"),
 ];
@@ -53,6 +57,8 @@ impl Kind {
             Self::Schedules => "Schedule",
             Self::Runs => "Run",
             Self::Tasks => "Task",
+            Self::Windows => "Window",
+            Self::Ticks => "Tick",
             Self::Nodes => "Node",
             Self::Sources => "Source",
         }
@@ -66,16 +72,31 @@ impl Kind {
     /// Whether its objects lie in projects.
     pub fn has_project(self) -> bool {
         match self {
-            Self::Etls | Self::Schedules | Self::Runs | Self::Tasks => true,
+            Self::Etls | Self::Schedules | Self::Runs | Self::Tasks | Self::Windows | Self::Ticks => true,
             Self::Nodes | Self::Sources => false,
         }
     }
 
-    /// Whether it has states, ages and more objects than one wants to see.
-    pub fn is_history(self) -> bool {
+    /// The flags that choose among its objects.
+    pub fn filters(self) -> &'static [&'static str] {
         match self {
-            Self::Runs | Self::Tasks => true,
-            Self::Etls | Self::Schedules | Self::Nodes | Self::Sources => false,
+            Self::Runs | Self::Tasks => &["--state", "--etl", "--trigger", "--since", "--until", "--active"],
+            Self::Windows => &["--gaps", "--failed", "--since"],
+            Self::Ticks => &["--schedule", "--since"],
+            Self::Etls | Self::Schedules | Self::Nodes | Self::Sources => &[],
+        }
+    }
+
+    /// The kinds among which a flag chooses.
+    pub fn chosen_by(flag: &str) -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|(kind, ..)| *kind).filter(move |kind| kind.filters().contains(&flag))
+    }
+
+    /// Whether a name is that of one object, not of what it belongs to.
+    pub fn is_one_by_name(self) -> bool {
+        match self {
+            Self::Etls | Self::Schedules | Self::Runs | Self::Nodes | Self::Sources => true,
+            Self::Tasks | Self::Windows | Self::Ticks => false,
         }
     }
 
@@ -114,7 +135,7 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_names() {
         use Kind::*;
-        for kind in [Etls, Schedules, Runs, Tasks, Nodes, Sources] {
+        for kind in [Etls, Schedules, Runs, Tasks, Windows, Ticks, Nodes, Sources] {
             assert_eq!(Kind::parse(kind.path()).ok(), Some(kind));
             assert_eq!(Kind::parse(kind.singular()).ok(), Some(kind));
         }

@@ -11,8 +11,8 @@ use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::runs::{self, RunRef};
 
-/// How many tasks are searched for names: those of some hundred runs.
-const NAMED_TASKS_MAX: usize = 1_000;
+/// How many tasks or ticks are searched for names: those of some hundred runs.
+const NAMED_MAX: usize = 1_000;
 
 /// Which objects.
 #[derive(Debug, Clone)]
@@ -22,11 +22,11 @@ pub struct Query {
     pub names: Vec<String>,
     /// None for every project.
     pub project: Option<String>,
-    /// Of runs and tasks only.
+    /// Of what has a history only.
     pub filters: Filters,
 }
 
-/// Which runs or tasks.
+/// Which runs, tasks, windows or ticks.
 #[derive(Debug, Clone, Default)]
 pub struct Filters {
     /// States, separated by commas.
@@ -36,6 +36,10 @@ pub struct Filters {
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
     pub active: bool,
+    /// Of ticks only.
+    pub schedule: Option<String>,
+    /// States of windows, separated by commas.
+    pub window_states: Option<&'static str>,
     pub limit: Option<usize>,
 }
 
@@ -51,41 +55,68 @@ pub struct Found {
 impl Query {
     /// Asks the server.
     pub async fn fetch(&self, client: &Client) -> Result<Found, Failure> {
+        if self.kind == Kind::Windows {
+            return self.windows(client).await;
+        }
         if self.names.is_empty() {
             return self.list(client, self.filters.limit).await;
         }
         match self.kind {
             Kind::Etls | Kind::Schedules | Kind::Runs => self.each_by_name(client).await,
-            Kind::Tasks => self.only_named(self.list(client, Some(NAMED_TASKS_MAX)).await?),
-            Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
+            Kind::Tasks | Kind::Ticks => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
+            Kind::Windows | Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
         }
     }
 
     async fn list(&self, client: &Client, limit: Option<usize>) -> Result<Found, Failure> {
-        let Filters { states, etl, trigger, since, until, active, .. } = &self.filters;
+        let Filters { states, etl, trigger, since, until, active, schedule, .. } = &self.filters;
         let project = self.project.as_ref().filter(|_| self.kind.has_project());
-        let mut route = Route::new(&[self.kind.path()]).maybe("project", project);
-        if self.kind.is_history() {
-            route = route
+        let route = Route::new(&[self.kind.path()]).maybe("project", project);
+        let route = match self.kind {
+            Kind::Runs | Kind::Tasks => route
                 .maybe("etl", etl.as_ref())
                 .maybe("state", states.as_ref())
                 .maybe("trigger", trigger.as_ref())
                 .maybe("since", *since)
                 .maybe("until", *until)
                 .maybe("active", active.then_some(true))
-                .maybe("limit", limit);
-        }
+                .maybe("limit", limit),
+            Kind::Ticks => {
+                route.maybe("schedule", schedule.as_ref()).maybe("since", *since).maybe("limit", limit)
+            }
+            Kind::Etls | Kind::Schedules | Kind::Windows | Kind::Nodes | Kind::Sources => route,
+        };
         let List { items, remaining, .. } = client.get(&route).await?;
         Ok(Found { kind: self.kind, items, remaining })
     }
 
-    async fn each_by_name(&self, client: &Client) -> Result<Found, Failure> {
-        let project = self.project.as_deref().ok_or_else(|| {
+    /// Windows are those of ETLs, which are named in the place of the windows.
+    async fn windows(&self, client: &Client) -> Result<Found, Failure> {
+        let Filters { window_states, since, limit, .. } = &self.filters;
+        let mut found = Found { kind: self.kind, items: Vec::new(), remaining: 0 };
+        for etl in &self.names {
+            let route = Route::new(&["etls", self.one_project()?, etl, "windows"])
+                .maybe("state", *window_states)
+                .maybe("since", *since)
+                .maybe("limit", *limit);
+            let List { items, remaining, .. } = client.get(&route).await?;
+            found.items.extend(items);
+            found.remaining += remaining;
+        }
+        Ok(found)
+    }
+
+    fn one_project(&self) -> Result<&str, Failure> {
+        self.project.as_deref().ok_or_else(|| {
             Failure::usage(
                 "a name cannot be looked for in all projects",
                 "name its project with -n instead of -A",
             )
-        })?;
+        })
+    }
+
+    async fn each_by_name(&self, client: &Client) -> Result<Found, Failure> {
+        let project = self.one_project()?;
         let mut items = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let item = match self.kind {
@@ -100,10 +131,12 @@ impl Query {
         Ok(Found { kind: self.kind, items, remaining: 0 })
     }
 
-    /// Nodes and sources by their own name, tasks by their own or their run's.
+    /// Nodes and sources by their own name, tasks also by their run's, ticks also by their schedule's.
     fn only_named(&self, found: Found) -> Result<Found, Failure> {
-        let is =
-            |item: &Value, name: &String| item["metadata"]["name"] == **name || item["spec"]["run"] == **name;
+        let is = |item: &Value, name: &String| {
+            let names = [&item["metadata"]["name"], &item["spec"]["run"], &item["spec"]["schedule"]];
+            names.into_iter().any(|known| *known == **name)
+        };
         if let Some(missing) = self.names.iter().find(|name| !found.items.iter().any(|item| is(item, name))) {
             let kind = self.kind;
             return Err(Failure::failed(
@@ -120,5 +153,9 @@ impl Query {
 pub fn key(item: &Value) -> String {
     let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let Value::Object(_) = item else { return String::new() };
-    [&item["metadata"]["project"], &item["spec"]["run"], &item["metadata"]["name"]].map(part).join("/")
+    let (metadata, spec) = (&item["metadata"], &item["spec"]);
+    // Windows of two versions of an ETL bear the same name.
+    let version = spec["version"].as_u64().map(|version| version.to_string()).unwrap_or_default();
+    [part(&metadata["project"]), part(&spec["run"]), part(&spec["etl"]), version, part(&metadata["name"])]
+        .join("/")
 }

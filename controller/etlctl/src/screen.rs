@@ -68,8 +68,8 @@ impl Screen {
 pub fn style_of(word: &str) -> Option<Style> {
     let color = match word {
         "Succeeded" | "True" | "ready" => AnsiColor::Green,
-        "Failed" | "TimedOut" | "Lost" | "False" | "down" => AnsiColor::Red,
-        "Stuck" | "Retrying" | "Cancelling" | "unknown" | "disconnected" => AnsiColor::Yellow,
+        "Failed" | "TimedOut" | "Lost" | "Missing" | "Missed" | "False" | "down" => AnsiColor::Red,
+        "Stuck" | "Retrying" | "Cancelling" | "Unknown" | "unknown" | "disconnected" => AnsiColor::Yellow,
         "Running" | "Starting" => AnsiColor::Cyan,
         "Cancelled" | "Skipped" => AnsiColor::BrightBlack,
         _ => return None,

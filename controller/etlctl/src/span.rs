@@ -1,6 +1,7 @@
 //! Durations and instants for people: `42s`, `3m12s`, `1h2m`, `24h`, `90d`; and back: `24h` or a date becomes an instant.
 
-use etl_core::units::parse_duration;
+use etl_core::units::{format_duration, parse_duration};
+use etl_core::window::Window;
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -34,6 +35,17 @@ pub fn absolute(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
+/// A span of data: its beginning in the reader's zone, as short as it can be, and its length: `2025-11-20/1d`.
+pub fn window(start: Timestamp, end: Timestamp, zone: &TimeZone) -> String {
+    let civil = start.to_zoned(zone.clone()).datetime();
+    let format = match (civil.hour(), civil.minute(), civil.second()) {
+        (0, 0, 0) => "%Y-%m-%d",
+        (_, _, 0) => "%Y-%m-%dT%H:%M",
+        _ => "%Y-%m-%dT%H:%M:%S",
+    };
+    format!("{}/{}", civil.strftime(format), format_duration(end.duration_since(start)))
+}
+
 /// An instant as people give it: RFC 3339, a date or a date and time in `zone`, or how long ago (`24h`).
 pub fn instant(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
     if let Ok(at) = text.parse::<Timestamp>() {
@@ -50,6 +62,21 @@ pub fn instant(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp,
             "write how long ago (24h), a date (2025-11-20) or an instant (2025-11-20T09:30:00Z)",
         )
     })
+}
+
+/// A span of data as people give it: `START/END` or `START/LENGTH`, each end as [`instant`] reads it.
+pub fn parse_window(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Window, Failure> {
+    let refuse = || {
+        let help = "write START/END, as 2025-11-20/2025-11-21, or START/LENGTH, as 2025-11-20/1d";
+        Failure::usage(format!("`{text}` is not a window of data"), help)
+    };
+    let (from, until) = text.split_once('/').ok_or_else(refuse)?;
+    let start = instant(from, now, zone).map_err(|_| refuse())?;
+    let end = match parse_duration(until) {
+        Ok(length) => start.checked_add(length).map_err(|_| refuse())?,
+        Err(_) => instant(until, now, zone).map_err(|_| refuse())?,
+    };
+    Window::new(start, end).ok_or_else(refuse)
 }
 
 #[cfg(test)]
@@ -95,6 +122,44 @@ mod tests {
         ] {
             let actual = instant(text, now, &zone).ok().map(|at| at.to_string());
             assert_eq!(actual.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn windows_are_as_short_as_they_can_be() {
+        let zone = TimeZone::get("America/Los_Angeles").unwrap();
+        for (start, end, expected) in [
+            ("2025-11-20T08:00:00Z", "2025-11-21T08:00:00Z", "2025-11-20/1d"),
+            ("2025-11-20T08:00:00Z", "2025-11-20T09:00:00Z", "2025-11-20/1h"),
+            ("2025-11-20T09:30:00Z", "2025-11-20T09:45:00Z", "2025-11-20T01:30/15m"),
+            ("2025-11-20T09:30:05Z", "2025-11-20T09:30:10Z", "2025-11-20T01:30:05/5s"),
+            // The day on which the clock is set back.
+            ("2025-11-02T07:00:00Z", "2025-11-03T08:00:00Z", "2025-11-02/1d1h"),
+        ] {
+            let text = window(start.parse().unwrap(), end.parse().unwrap(), &zone);
+            assert_eq!(text, expected, "{start}/{end}");
+        }
+    }
+
+    #[test]
+    fn windows_are_read_as_people_write_them() {
+        let now: Timestamp = "2025-11-20T12:00:00Z".parse().unwrap();
+        let zone = TimeZone::get("America/Los_Angeles").unwrap();
+        for (text, expected) in [
+            ("2025-11-20/1d", Some("2025-11-20T08:00:00Z/2025-11-21T08:00:00Z")),
+            ("2025-11-20T01:30/15m", Some("2025-11-20T09:30:00Z/2025-11-20T09:45:00Z")),
+            ("2025-11-01/2025-11-03", Some("2025-11-01T07:00:00Z/2025-11-03T08:00:00Z")),
+            ("2025-11-20T00:00:00Z/2025-11-21T00:00:00Z", Some("2025-11-20T00:00:00Z/2025-11-21T00:00:00Z")),
+            ("24h/1h", Some("2025-11-19T12:00:00Z/2025-11-19T13:00:00Z")),
+            ("2025-11-20/2025-11-20", None),
+            ("2025-11-20/2025-11-19", None),
+            ("2025-11-20/0s", None),
+            ("2025-11-20", None),
+            ("2025-11-20/", None),
+            ("/1d", None),
+        ] {
+            let actual = parse_window(text, now, &zone).ok().map(|window| window.to_string());
+            assert_eq!(actual.as_deref(), expected, "{text}");
         }
     }
 

@@ -8,8 +8,12 @@ mod source;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tick;
+mod window;
 
-use etl_core::view::{Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, TaskView};
+use etl_core::view::{
+    Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, SpanView, TaskView, TickView, WindowView,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -80,6 +84,19 @@ impl Look {
         Some(if at <= self.now { span::between(at, self.now) } else { span::between(self.now, at) })
     }
 
+    /// A span of data: where it begins and how long it is; both ends with `-o wide`.
+    pub fn window(&self, window: Option<SpanView>) -> Option<String> {
+        let SpanView { start, end } = window?;
+        if self.wide {
+            return Some(format!(
+                "{}/{}",
+                span::absolute(start, &self.zone),
+                span::absolute(end, &self.zone)
+            ));
+        }
+        Some(span::window(start, end, &self.zone))
+    }
+
     /// How long something took, or has been going on.
     pub fn duration(&self, start: Option<Timestamp>, end: Option<Timestamp>) -> Option<String> {
         Some(span::between(start?, end.unwrap_or(self.now)))
@@ -96,6 +113,8 @@ pub fn titles(kind: Kind, look: &Look) -> Vec<&'static str> {
         Kind::Schedules => of::<ScheduleView>(look),
         Kind::Runs => of::<RunView>(look),
         Kind::Tasks => of::<TaskView>(look),
+        Kind::Windows => of::<WindowView>(look),
+        Kind::Ticks => of::<TickView>(look),
         Kind::Nodes => of::<NodeView>(look),
         Kind::Sources => of::<SourceView>(look),
     }
@@ -113,6 +132,8 @@ pub fn cells(kind: Kind, item: &Value, look: &Look) -> Result<Vec<Cell>, serde_j
         Kind::Schedules => of::<ScheduleView>(item, look),
         Kind::Runs => of::<RunView>(item, look),
         Kind::Tasks => of::<TaskView>(item, look),
+        Kind::Windows => of::<WindowView>(item, look),
+        Kind::Ticks => of::<TickView>(item, look),
         Kind::Nodes => of::<NodeView>(item, look),
         Kind::Sources => of::<SourceView>(item, look),
     }

@@ -1,4 +1,4 @@
-//! The columns of runs. WINDOW stays empty until ETLs have windows.
+//! The columns of runs.
 
 use etl_core::view::RunView;
 
@@ -9,7 +9,7 @@ impl Tabled for RunView {
     const COLUMNS: &'static [Column<Self>] = &[
         project(Shown::AllProjects, |run, _| Cell::new(&run.metadata.project)),
         always("NAME", |run, _| Cell::new(&run.metadata.name)),
-        always("WINDOW", |_, _| Cell::new("")),
+        always("WINDOW", |run, look| Cell::maybe(look.window(run.spec.window))),
         always("STATE", |run, _| Cell::word(&run.status.state)),
         always("TASKS", |run, _| Cell::new(format!("{}/{}", run.status.tasks_done, run.status.tasks_total))),
         always("TRIGGER", |run, _| Cell::new(&run.spec.trigger)),

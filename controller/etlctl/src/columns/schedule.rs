@@ -18,6 +18,7 @@ impl Tabled for ScheduleView {
         always("NEXT-TICK", |schedule, look| Cell::maybe(look.time(schedule.status.next_tick))),
         always("READY", |schedule, _| Cell::word(condition(&schedule.status.conditions, "Ready"))),
         project(Shown::WideOfOne, |schedule, _| Cell::new(&schedule.metadata.project)),
+        wide("CATCHUP", |schedule, _| Cell::new(&schedule.spec.catchup)),
         wide("CONCURRENCY", |schedule, _| Cell::new(&schedule.spec.concurrency_policy)),
         wide("MISSED", |schedule, _| Cell::new(pairs(&schedule.status.missed))),
         wide("OVERRIDE-BY", |schedule, _| Cell::maybe(schedule.status.suspended_by.as_ref())),

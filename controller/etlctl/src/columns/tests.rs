@@ -32,15 +32,17 @@ fn run(name: &str, state: &str, started: &str, finished: Option<&str>) -> Value 
 
 #[test]
 fn runs_show_states_and_relative_times() {
+    let mut newest = run("rna-daily-20251120t0930-k3f", "Running", "2025-11-20T11:48:00Z", None);
+    newest["spec"]["window"] = json!({"start": "2025-11-19T00:00:00Z", "end": "2025-11-20T00:00:00Z"});
     let runs = [
-        run("rna-daily-20251120t0930-k3f", "Running", "2025-11-20T11:48:00Z", None),
+        newest,
         run("rna-daily-20251119t0930-k3f", "Succeeded", "2025-11-19T12:00:00Z", Some("2025-11-19T12:31:00Z")),
     ];
     assert_eq!(
         shown(Kind::Runs, &runs, &look(false, false)),
-        "NAME                         WINDOW  STATE      TASKS  TRIGGER   DURATION  AGE\n\
-         rna-daily-20251120t0930-k3f  -       Running    2/4    schedule  12m       12m\n\
-         rna-daily-20251119t0930-k3f  -       Succeeded  2/4    schedule  31m       24h\n"
+        "NAME                         WINDOW         STATE      TASKS  TRIGGER   DURATION  AGE\n\
+         rna-daily-20251120t0930-k3f  2025-11-19/1d  Running    2/4    schedule  12m       12m\n\
+         rna-daily-20251119t0930-k3f  -              Succeeded  2/4    schedule  31m       24h\n"
     );
 }
 
@@ -122,7 +124,7 @@ fn tasks_show_their_newest_attempt() {
 fn schedules_show_their_ticks_and_who_stopped_them() {
     let spec = json!({
         "etl": "rna-daily", "when": "30 2 * * *", "timezone": "America/Los_Angeles",
-        "concurrencyPolicy": "Queue", "suspend": false,
+        "concurrencyPolicy": "Queue", "suspend": false, "catchup": "last",
     });
     let status = json!({
         "conditions": [
@@ -138,7 +140,7 @@ fn schedules_show_their_ticks_and_who_stopped_them() {
          nightly  rna-daily  30 2 * * *  America/Los_Angeles  True       1h30m      -          True\n"
     );
     let wide = shown(Kind::Schedules, &schedules, &look(true, false));
-    assert!(wide.ends_with("north    Queue        Suspended=2  ann          -\n"), "{wide}");
+    assert!(wide.ends_with("north    last     Queue        Suspended=2  ann          -\n"), "{wide}");
 }
 
 #[test]

@@ -46,10 +46,13 @@ fn page(etl: &EtlView, runs: &[RunView], schedules: &[ScheduleView], look: &Look
     }
     text += &part("Last runs", &last_runs(runs, look, color));
     let (name, project) = (safe::line(&etl.metadata.name), safe::line(&etl.metadata.project));
+    let has_windows = etl.status.windows_complete_until.is_some();
+    let windows =
+        if has_windows { format!("\netlctl get windows {name} -n {project}") } else { String::new() };
     text += &part(
         "Next",
         &format!(
-            "etlctl run {name} -n {project} --watch\netlctl logs etl/{name} -n {project}\netlctl get runs --etl {name} -n {project}"
+            "etlctl run {name} -n {project} --watch\netlctl logs etl/{name} -n {project}\netlctl get runs --etl {name} -n {project}{windows}"
         ),
     );
     text
@@ -67,6 +70,10 @@ fn facts(etl: &EtlView, runs: &[RunView], look: &Look, color: bool) -> String {
     let bound = (spec.max_active_runs != u32::MAX).then(|| spec.max_active_runs.to_string());
     facts.add("Active runs", format!("{} of {}", status.active, bound.as_deref().unwrap_or("any number")));
     facts.maybe("Last success", when(status.last_success, look));
+    facts.maybe("Complete until", when(status.windows_complete_until, look));
+    if status.window_gaps > 0 {
+        facts.add("Gaps", format!("{} (see etlctl get windows with --gaps)", status.window_gaps));
+    }
     if let Some(ready) = find(&status.conditions, "Ready") {
         facts.word("Ready", &ready.status);
     }
@@ -93,6 +100,7 @@ fn last_runs(runs: &[RunView], look: &Look, color: bool) -> String {
     let row = |run: &RunView| {
         vec![
             Cell::new(&run.metadata.name),
+            Cell::maybe(look.window(run.spec.window)),
             Cell::word(&run.status.state),
             Cell::maybe(look.duration(run.status.started_at, run.status.finished_at)),
             Cell::maybe(look.time(run.metadata.creation_timestamp)),
@@ -100,5 +108,5 @@ fn last_runs(runs: &[RunView], look: &Look, color: bool) -> String {
         ]
     };
     let rows: Vec<Vec<Cell>> = runs.iter().map(row).collect();
-    Table::new(vec!["RUN", "STATE", "DURATION", "AGE", "REASON"]).render(&rows, color)
+    Table::new(vec!["RUN", "WINDOW", "STATE", "DURATION", "AGE", "REASON"]).render(&rows, color)
 }

@@ -1,6 +1,7 @@
 //! `etlctl describe run/NAME`: what it was asked, where it is, each task and attempt, and what to do next.
 
-use etl_core::view::{AttemptView, RunView, TaskView};
+use etl_core::units::format_duration;
+use etl_core::view::{AttemptView, RunView, SpanView, TaskView};
 use jiff::Timestamp;
 
 use super::describe::{Facts, message_part, part};
@@ -40,6 +41,7 @@ fn facts(run: &RunView, look: &Look) -> Facts {
     facts.add("Run", &run.metadata.name).add("Project", &run.metadata.project).add("ETL", &spec.etl);
     facts.word("State", &status.state).maybe("Reason", status.reason.as_ref());
     facts.add("Trigger", trigger(run, look)).maybe("User", spec.user.as_ref());
+    facts.maybe("Window", spec.window.map(|window| window_words(window, look)));
     facts.add("Commit", commit(&spec.commit)).add("Version", spec.version.to_string());
     let params = spec.params.iter().map(|(name, value)| (name, serde_json::json!(value).to_string()));
     let params: Vec<(String, String)> = params.map(|(name, value)| (name.clone(), value)).collect();
@@ -50,6 +52,13 @@ fn facts(run: &RunView, look: &Look) -> Facts {
     facts.maybe("Waits for", status.waits_for.as_ref().map(ToString::to_string));
     facts.maybe("Nodes", Some(status.nodes.join(", ")));
     facts
+}
+
+/// Both ends of a span of data, and its length.
+fn window_words(window: SpanView, look: &Look) -> String {
+    let SpanView { start, end } = window;
+    let length = format_duration(end.duration_since(start));
+    format!("{} up to {} ({length})", span::absolute(start, &look.zone), span::absolute(end, &look.zone))
 }
 
 fn trigger(run: &RunView, look: &Look) -> String {

@@ -2,7 +2,7 @@
 
 use etl_core::cron::{Cron, Dst};
 use etl_core::units::parse_duration;
-use etl_core::view::ScheduleView;
+use etl_core::view::{ScheduleView, WindowRuleView};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::describe::{Facts, part};
@@ -31,6 +31,9 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
     facts.add("When", &spec.when).maybe("Time zone", Some(&spec.timezone));
     facts.add("Concurrency", &spec.concurrency_policy);
     facts.maybe("Starting deadline", spec.starting_deadline.as_ref());
+    facts.add("Window", spec.window.as_ref().map_or_else(|| "none".to_owned(), window_words));
+    facts.add("Catch-up", catchup_words(schedule)).maybe("Jitter", spec.jitter.as_ref());
+    facts.maybe("Start at", when(spec.start_at, look)).maybe("End at", when(spec.end_at, look));
     for kind in ["Ready", "Suspended"] {
         if let Some(condition) = find(&status.conditions, kind) {
             let words = [condition.status.as_str(), condition.message.as_str()];
@@ -40,17 +43,31 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
     facts.maybe("Suspended by", status.suspended_by.as_ref());
     facts.maybe("Suspended until", when(status.suspended_until, look));
     facts.maybe("Last tick", when(status.last_tick, look));
+    facts.maybe("Next window from", when(status.window_end, look));
     facts.maybe("Missed ticks", Some(pairs(&status.missed)));
     let suspended = find(&status.conditions, "Suspended").is_some_and(|condition| condition.status == "True");
     let verb = if suspended { "resume" } else { "suspend" };
     let rest = if suspended { "" } else { " --for 4h" };
     let next = format!(
-        "etlctl {verb} schedule/{name}{rest} -n {project}\netlctl describe etl/{} -n {project}",
+        "etlctl {verb} schedule/{name}{rest} -n {project}\netlctl get ticks --schedule {name} -n {project}\netlctl describe etl/{} -n {project}",
         spec.etl
     );
     facts.render(false)
         + &part("Next ticks", &ticks_table(schedule, look))
         + &part("Next", &crate::safe::block(&next))
+}
+
+/// How a tick's window is cut, in words.
+fn window_words(rule: &WindowRuleView) -> String {
+    let end = rule.lag.as_ref().map_or_else(|| "the tick".to_owned(), |lag| format!("{lag} before the tick"));
+    let size = rule.size.as_ref().map(|size| format!(", and at least {size} long")).unwrap_or_default();
+    format!("from the end of the one before to {end}{size}")
+}
+
+/// What becomes of ticks that nothing could start.
+fn catchup_words(schedule: &ScheduleView) -> String {
+    let (word, limit) = (&schedule.spec.catchup, schedule.spec.catchup_limit);
+    if word == "none" { word.clone() } else { format!("{word}, the newest {limit}") }
 }
 
 /// The next ticks, in the schedule's zone and in the reader's.
@@ -75,7 +92,8 @@ pub fn ticks_table(schedule: &ScheduleView, look: &Look) -> String {
 fn ticks(schedule: &ScheduleView, zone: &TimeZone) -> Vec<Timestamp> {
     let mut ticks: Vec<Timestamp> = schedule.status.next_tick.into_iter().collect();
     while let Some(last) = ticks.last().copied().filter(|_| ticks.len() < TICKS) {
-        match after(&schedule.spec.when, last, zone) {
+        let next = after(&schedule.spec.when, last, zone);
+        match next.filter(|next| schedule.spec.end_at.is_none_or(|end| *next <= end)) {
             Some(next) => ticks.push(next),
             None => break,
         }

@@ -14,15 +14,16 @@ use crate::listing::{Filters, Query};
 use crate::screen::Screen;
 use crate::{span, state};
 
-/// How many runs or tasks are shown when nobody says: the newest fill a screen or two.
+/// How many of what has a history are shown when nobody says: the newest fill a screen or two.
 const LIMIT_DEFAULT: usize = 50;
 
-/// Show ETLs, schedules, runs, tasks, nodes or sources
+/// Show ETLs, schedules, runs, tasks, windows, ticks, nodes or sources
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Types: etls, schedules (sched), runs, tasks, nodes, sources; `all` is ETLs, schedules and \
-                        active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
-                        etlctl get etl/rna-daily -o yaml\n  etlctl get runs -w"
+    after_help = "Types: etls, schedules (sched), runs, tasks, windows ETL (win), ticks, nodes, sources; `all` is ETLs, \
+                        schedules and active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
+                        etlctl get etl/rna-daily -o yaml\n  etlctl get windows rna-daily --gaps\n  \
+                        etlctl get ticks --schedule rna-daily --since 7d\n  etlctl get runs -w"
 )]
 pub struct Get {
     /// TYPE, TYPE/NAME..., TYPE NAME... or TYPE,TYPE
@@ -52,7 +53,7 @@ pub struct Get {
     /// Only runs or tasks of this trigger: schedule, manual, adopted
     #[arg(long, value_name = "WORD")]
     trigger: Option<String>,
-    /// Only runs or tasks made since then: 24h, a date or an instant
+    /// Only runs or tasks made since then, windows that end after, ticks since: 24h, a date or an instant
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Only runs or tasks made before then
@@ -61,7 +62,16 @@ pub struct Get {
     /// Only runs or tasks that are not over
     #[arg(long)]
     active: bool,
-    /// How many runs or tasks, newest first
+    /// Only windows that did not succeed and are no run's: missing, failed or unknown
+    #[arg(long, conflicts_with = "failed")]
+    gaps: bool,
+    /// Only windows that failed
+    #[arg(long)]
+    failed: bool,
+    /// Only ticks of this schedule
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
+    /// How many runs, tasks, windows or ticks, newest first
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
 }
@@ -119,13 +129,16 @@ fn plan(args: &Get, globals: &Globals, now: Timestamp) -> Result<Plan, Failure> 
         since: args.since.as_ref().map(instant).transpose()?,
         until: args.until.as_ref().map(instant).transpose()?,
         active: args.active,
+        schedule: args.schedule.clone(),
+        window_states: window_states(args),
         limit: Some(args.limit),
     };
     let project = (!args.all_projects).then(|| globals.project.clone());
     let queries = queries(&args.what, &filters, project.as_ref())?;
     refuse_idle_filters(args, &queries)?;
+    refuse_nobodys_windows(&queries)?;
     let is_single =
-        matches!(queries.as_slice(), [query] if query.names.len() == 1 && query.kind != Kind::Tasks);
+        matches!(queries.as_slice(), [query] if query.names.len() == 1 && query.kind.is_one_by_name());
     let output = if args.quiet { Output::Name } else { args.output };
     Ok(Plan { queries, output, headers: !args.no_headers, is_single, project, zone })
 }
@@ -169,15 +182,45 @@ fn type_and_name(word: &str) -> Result<(Kind, String), Failure> {
     }
 }
 
+/// What `--gaps` and `--failed` ask for, in the server's words.
+fn window_states(args: &Get) -> Option<&'static str> {
+    match (args.gaps, args.failed) {
+        (true, _) => Some("Missing,Failed,Unknown"),
+        (false, true) => Some("Failed"),
+        (false, false) => None,
+    }
+}
+
 /// A filter that does nothing would be taken for one that does.
 fn refuse_idle_filters(args: &Get, queries: &[Query]) -> Result<(), Failure> {
-    let Get { state, etl, trigger, since, until, active, .. } = args;
-    let given = [state, etl, trigger, since, until].into_iter().any(Option::is_some) || *active;
-    if given && !queries.iter().any(|query| query.kind.is_history() && query.names.is_empty()) {
-        return Err(Failure::usage(
-            "--state, --etl, --trigger, --since, --until and --active choose among runs or tasks",
-            "write `etlctl get runs` or `etlctl get tasks` with them",
-        ));
+    let Get { state, etl, trigger, since, until, schedule, .. } = args;
+    let given = [
+        ("--state", state.is_some()),
+        ("--etl", etl.is_some()),
+        ("--trigger", trigger.is_some()),
+        ("--since", since.is_some()),
+        ("--until", until.is_some()),
+        ("--schedule", schedule.is_some()),
+        ("--active", args.active),
+        ("--gaps", args.gaps),
+        ("--failed", args.failed),
+    ];
+    let is_idle = |flag: &str| {
+        let is_list = |query: &&Query| query.names.is_empty() || query.kind == Kind::Windows;
+        !queries.iter().filter(is_list).any(|query| query.kind.filters().contains(&flag))
+    };
+    let Some((flag, _)) = given.into_iter().find(|(flag, given)| *given && is_idle(flag)) else {
+        return Ok(());
+    };
+    let kinds: Vec<&str> = Kind::chosen_by(flag).map(Kind::path).collect();
+    let commands: Vec<String> = kinds.iter().map(|kind| format!("`etlctl get {kind}`")).collect();
+    let message = format!("{flag} chooses among {}", kinds.join(", "));
+    Err(Failure::usage(message, format!("write it with {}", commands.join(" or "))))
+}
+
+fn refuse_nobodys_windows(queries: &[Query]) -> Result<(), Failure> {
+    if queries.iter().any(|query| query.kind == Kind::Windows && query.names.is_empty()) {
+        return Err(Failure::usage("windows are those of an ETL", "write `etlctl get windows ETL`"));
     }
     Ok(())
 }

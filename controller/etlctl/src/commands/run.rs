@@ -11,16 +11,18 @@ use super::{done_line, run_follow};
 use crate::address::Route;
 use crate::args::{Globals, duration};
 use crate::client::Client;
+use crate::clock;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::kind::{Kind, named};
 use crate::safe;
 use crate::screen::Screen;
+use crate::span;
 
 /// Start a run of an ETL
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  etlctl run rna-daily -p day=2025-11-20 --wait\n  etlctl run etl/rna-daily --watch"
+    after_help = "Examples:\n  etlctl run rna-daily -p day=2025-11-20 --wait\n  etlctl run rna-daily --window 2025-11-20/1d\n  etlctl run etl/rna-daily --watch"
 )]
 pub struct Run {
     /// ETL or etl/ETL
@@ -29,6 +31,9 @@ pub struct Run {
     /// A parameter's value; may be given several times
     #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     params: Vec<(String, String)>,
+    /// The data it is over: START/END, as 2025-11-20/2025-11-21, or START/LENGTH, as 2025-11-20/1d
+    #[arg(long, value_name = "WINDOW")]
+    window: Option<String>,
     /// Wait until the run is over, and exit as it ended
     #[arg(long)]
     wait: bool,
@@ -65,12 +70,14 @@ pub async fn run(args: &Run, globals: &Globals, screen: &mut Screen) -> Result<E
         ));
     }
     let etl = named(std::slice::from_ref(&args.etl), Kind::Etls)?;
+    let window = args.window.as_ref().map(|text| span::parse_window(text, clock::now(), &globals.zone()));
+    let window = window.transpose()?;
     let client = globals.client()?;
     let project = &globals.project;
     let params = params(args, &client, project, &etl).await?;
     // Made here, so that a request whose answer was lost could be asked again.
     let key = args.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let body = RunRequest { request_id: Some(key), params };
+    let body = RunRequest { request_id: Some(key), params, window };
     let done: Done = client.post(&Route::new(&["etls", project, &etl, "runs"]), &body).await?;
     tell(args, &done, screen)?;
     if !waits {

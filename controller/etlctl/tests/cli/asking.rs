@@ -118,7 +118,7 @@ fn what_is_meant_for_nothing_is_a_usage_error() {
         ("get pods", "error: unknown type `pods`\nhelp: the types are etls,"),
         (
             "get etls --state failed",
-            "error: --state, --etl, --trigger, --since, --until and --active choose among",
+            "error: --state chooses among runs, tasks\nhelp: write it with `etlctl get runs` or `etlctl get tasks`\n",
         ),
         ("get runs --state broken", "error: unknown state `broken`\nhelp: the states are Pending,"),
         ("get runs --since yesterday", "error: `yesterday` is not a time\nhelp: write how long ago (24h),"),
@@ -237,7 +237,7 @@ fn describe_etl_tells_its_parameters_and_last_runs() {
         "Active runs:  0 of 1\n",
         "Results: ✔ ✘  (newest last)\n",
         "  day   integer, required\n",
-        "\nLast runs:\n  RUN     STATE      DURATION",
+        "\nLast runs:\n  RUN     WINDOW  STATE      DURATION",
         "  etlctl run rna -n north --watch\n",
     ] {
         assert!(out.contains(expected), "{expected}\n---\n{out}");

@@ -9,3 +9,4 @@ mod logs;
 mod offline;
 mod steering;
 mod views;
+mod windows;

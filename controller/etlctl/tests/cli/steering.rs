@@ -33,7 +33,7 @@ fn run_takes_a_key_so_that_asking_twice_is_asking_once() {
     let (_, out, _) =
         run(fake.etlctl(&["run", "etl/rna", "-n", "north", "--idempotency-key", "k", "-o", "name"]));
     assert_eq!(out, "run/rna-m1\n");
-    assert_eq!(fake.last_body(), json!({"requestId": "k", "params": {}}));
+    assert_eq!(fake.last_body(), json!({"requestId": "k", "params": {}, "window": null}));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the API would say, checked against its types.
 
-use etl_core::view::{Done, EtlView, LogLineView, RunView};
+use etl_core::view::{Done, EtlView, LogLineView, RunView, TickView, WindowView};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -50,6 +50,30 @@ pub fn run(name: &str, state: &str, tasks: &[Value]) -> Value {
             "state": state, "startedAt": "2025-11-20T09:30:01Z", "finishedAt": "2025-11-20T09:30:42Z",
             "tasksDone": 1, "tasksTotal": 2, "nodes": ["node1"], "conditions": [], "tasks": tasks,
         },
+    }))
+}
+
+/// A stretch of an ETL's data.
+pub fn window(start: &str, end: &str, state: &str, run: Option<&str>) -> Value {
+    of::<WindowView>(json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "Window",
+        "metadata": {"name": format!("{start}/{end}"), "project": "north"},
+        "spec": {"etl": "rna", "version": 1, "window": {"start": start, "end": end}},
+        "status": {"state": state, "run": run},
+    }))
+}
+
+/// A tick that became a run over the day before it, or that was missed with others.
+pub fn tick(at: &str, run: Option<&str>) -> Value {
+    let window = json!({"start": "2025-11-19T00:00:00Z", "end": "2025-11-20T00:00:00Z"});
+    let (spec, status) = match run {
+        Some(run) => (window, json!({"result": "Succeeded", "run": run, "count": 1, "delaySeconds": 1.5})),
+        None => (Value::Null, json!({"result": "Missed", "reason": "limit", "count": 250})),
+    };
+    of::<TickView>(json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "Tick",
+        "metadata": {"name": format!("nightly@{at}"), "project": "north"},
+        "spec": {"schedule": "nightly", "etl": "rna", "tick": at, "window": spec}, "status": status,
     }))
 }
 
