@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use etl_core::name::Name;
 use etl_core::spec::{
-    Backoff, ConcurrencyPolicy, Condition, Etl, MountSource, Object, OnNodeLost, ParamFault, ParamKind,
-    ParamValue, Schedule, Task, When, check_param_values, parse_file, parse_param,
+    Backoff, Catchup, ConcurrencyPolicy, Condition, Etl, MountSource, Object, OnNodeLost, ParamFault,
+    ParamKind, ParamValue, Schedule, Task, When, WindowRule, check_param_values, parse_file, parse_param,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 fn objects(text: &str) -> Vec<Object> {
     let parsed = parse_file("a.etl.yaml", text.as_bytes());
@@ -195,9 +195,61 @@ fn schedules_in_all_their_forms() {
     assert_eq!(it.starting_deadline, Some(SignedDuration::from_hours(2)));
     let values: Vec<String> = it.params.values().map(ToString::to_string).collect();
     assert_eq!(values, ["1", "x", "true"]);
+    assert_eq!((it.window, it.catchup), (Some(WindowRule::default()), Catchup::All));
     let every = schedule("every: 15m");
     assert_eq!(every.when, When::Every(SignedDuration::from_mins(15)));
     assert_eq!((every.concurrency, every.suspend), (ConcurrencyPolicy::Queue, false));
+}
+
+#[test]
+fn windows_and_catching_up_in_all_their_forms_and_by_default() {
+    use Catchup::{All, Last, Merge};
+    use ConcurrencyPolicy::*;
+    let rule = |lag: i64, size: i64| {
+        Some(WindowRule { lag: SignedDuration::from_hours(lag), size: SignedDuration::from_hours(size) })
+    };
+    for (lines, window, concurrency, catchup, limit) in [
+        ("", rule(0, 0), Queue, All, 100),
+        ("window: {}", rule(0, 0), Queue, All, 100),
+        ("window: {lag: 2h}", rule(2, 0), Queue, All, 100),
+        ("window: {lag: 0s, size: 7d}", rule(0, 168), Queue, All, 100),
+        ("window: none", None, Forbid, Catchup::None, 100),
+        ("window: none\nconcurrencyPolicy: Queue\ncatchup: last", None, Queue, Last, 100),
+        ("concurrencyPolicy: Forbid", rule(0, 0), Forbid, All, 100),
+        ("catchup: none", rule(0, 0), Queue, Catchup::None, 100),
+        ("catchup: merge\ncatchupLimit: 1", rule(0, 0), Queue, Merge, 1),
+        ("catchup: all\ncatchupLimit: 1000", rule(0, 0), Queue, All, 1_000),
+    ] {
+        let it = schedule(&format!("every: 1m\n{lines}"));
+        let actual = (it.window, it.concurrency, it.catchup, it.catchup_limit);
+        assert_eq!(actual, (window, concurrency, catchup, limit), "{lines}");
+    }
+}
+
+#[test]
+fn a_schedule_may_begin_end_and_be_spread() {
+    let instant = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    for (lines, start, end, jitter) in [
+        ("", None, None, 0),
+        ("startAt: 2026-01-03T00:00:00Z", instant("2026-01-03T00:00:00Z"), None, 0),
+        (
+            "startAt: '2026-01-03T01:00:00+01:00'\nendAt: 2026-01-03T00:00:01Z",
+            instant("2026-01-03T00:00:00Z"),
+            instant("2026-01-03T00:00:01Z"),
+            0,
+        ),
+        ("endAt: 2026-01-03 00:00:00Z\njitter: 5m", None, instant("2026-01-03T00:00:00Z"), 300),
+        ("jitter: 0s", None, None, 0),
+    ] {
+        let it = schedule(&format!("every: 1m\n{lines}"));
+        let jitter = SignedDuration::from_secs(jitter);
+        assert_eq!((it.start_at, it.end_at, it.jitter), (start, end, jitter), "{lines}");
+    }
+}
+
+#[test]
+fn an_etl_may_begin_anew() {
+    assert_eq!(etl("  version: 7\n  tasks: {t: {image: a}}").version, 7);
 }
 
 #[test]

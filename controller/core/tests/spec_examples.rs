@@ -101,6 +101,13 @@ fn schema_and_reader_refuse_the_same_mistakes() {
         ("too many retries", "tasks: {t: {image: a, retries: 100000}}"),
         ("an unknown condition", "tasks: {s: {image: a}, t: {image: a, dependsOn: {s: done}}}"),
         ("an unknown policy", "tasks: {t: {image: a}}\n  schedule: {every: 1m, concurrencyPolicy: queue}"),
+        ("an unknown word for windows", "tasks: {t: {image: a}}\n  schedule: {every: 1m, window: nonsense}"),
+        (
+            "an unknown key of windows",
+            "tasks: {t: {image: a}}\n  schedule: {every: 1m, window: {length: 1h}}",
+        ),
+        ("an unknown way to catch up", "tasks: {t: {image: a}}\n  schedule: {every: 1m, catchup: some}"),
+        ("too many to catch up", "tasks: {t: {image: a}}\n  schedule: {every: 1m, catchupLimit: 1001}"),
         ("a bad parameter name", "tasks: {t: {image: a}}\n  params: {a-b: {type: string}}"),
         ("an unknown type", "tasks: {t: {image: a}}\n  params: {a: {type: text}}"),
         ("a null variable", "tasks: {t: {image: a, environment: {A: null}}}"),

@@ -77,6 +77,7 @@ fn rows() -> Vec<Row> {
         deploy::deploy_rows(),
         clocks::graph_rows(),
         clocks::schedule_rows(),
+        clocks::window_rows(),
         envelope::param_rows(),
     ]
     .concat()

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decode::{Decoder, Fields, Slot};
 use super::fault::{BAD_SCHEDULE, OUT_OF_RANGE, quote};
 use super::model::{Catchup, WindowRule};
+use super::node::Scalar;
 use super::tables::{CATCHUP_LIMIT_MAX, CATCHUPS, NO_WINDOW, WINDOW};
 
 /// Unless written.
@@ -50,7 +51,12 @@ pub(super) fn read_catching_up(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -
 
 fn read_window(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<WindowRule> {
     if slot.entries().is_none() {
-        return decoder.word(slot, &NO_WINDOW).flatten();
+        let is_none = |text: &str| NO_WINDOW.iter().any(|(word, _)| *word == text);
+        if !matches!(slot.node.scalar(), Some(Scalar::Text(text)) if is_none(text)) {
+            let help = "windows follow the ticks; write `window: {lag: 2h}` for data that comes late";
+            return decoder.wrong_type(slot, "`none` or a mapping with `lag` and `size`", Some(help));
+        }
+        return None;
     }
     let fields = decoder.fields(slot, &WINDOW)?;
     let lag = fields.slot("lag").and_then(|slot| decoder.duration_or_zero(&slot));

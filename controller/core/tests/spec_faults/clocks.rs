@@ -197,3 +197,130 @@ pub fn schedule_rows() -> Vec<Row> {
         ),
     ]
 }
+
+pub fn window_rows() -> Vec<Row> {
+    let row =
+        |sentence, lines: &str, expected| (sentence, schedule(&format!("every: 1m\n{lines}")), expected);
+    vec![
+        row(
+            "an unknown word for windows",
+            "window: nonsense",
+            vec![
+                "7:11 E013 `window` must be `none` or a mapping with `lag` and `size`, not the text `nonsense`",
+            ],
+        ),
+        row(
+            "a length for windows",
+            "window: 1h",
+            vec!["7:11 E013 `window` must be `none` or a mapping with `lag` and `size`, not the text `1h`"],
+        ),
+        row(
+            "a number for windows",
+            "window: 5",
+            vec!["7:11 E013 `window` must be `none` or a mapping with `lag` and `size`, not the number `5`"],
+        ),
+        row("nothing for windows", "window:", vec!["7:3 E013 `window` has no value"]),
+        row(
+            "a list for windows",
+            "window: [none]",
+            vec!["7:11 E013 `window` must be `none` or a mapping with `lag` and `size`, not a list"],
+        ),
+        row("an unknown key of windows", "window: {lagg: 1h}", vec!["7:12 E012 unknown field `lagg`"]),
+        row(
+            "where a window begins",
+            "window: {start: 2026-01-01T00:00:00Z}",
+            vec!["7:12 E021 `start` is a key that a window cannot have"],
+        ),
+        row(
+            "a lag without unit",
+            "window: {lag: 2}",
+            vec!["7:17 E040 `2` of `lag`: a duration needs a unit"],
+        ),
+        row(
+            "a negative lag",
+            "window: {lag: -2h}",
+            vec!["7:17 E040 `-2h` of `lag`: a duration cannot be negative"],
+        ),
+        row("a size of nothing", "window: {size: 0s}", vec!["7:18 E014 `size` must be more than 0"]),
+        row(
+            "an unknown word for catching up",
+            "catchup: everything",
+            vec!["7:12 E015 `everything` is not a value of `catchup`"],
+        ),
+        row(
+            "a word for catching up with a capital",
+            "catchup: All",
+            vec!["7:12 E015 `All` is not a value of `catchup`"],
+        ),
+        row(
+            "true for catching up, as in Airflow",
+            "catchup: true",
+            vec!["7:12 E013 `catchup` must be one of none, last, all, merge, not the boolean `true`"],
+        ),
+        row(
+            "a limit of nothing",
+            "catchupLimit: 0",
+            vec!["7:17 E014 `catchupLimit` must be between 1 and 1000"],
+        ),
+        row(
+            "a limit beyond what can wait",
+            "catchupLimit: 1001",
+            vec!["7:17 E014 `catchupLimit` must be between 1 and 1000"],
+        ),
+        row(
+            "a limit in words",
+            "catchupLimit: all",
+            vec!["7:17 E013 `catchupLimit` must be a whole number, not the text `all`"],
+        ),
+        row(
+            "a day for the start",
+            "startAt: 2026-01-03",
+            vec!["7:12 E014 `2026-01-03` of `startAt` is not an instant"],
+        ),
+        row(
+            "a time without offset for the start",
+            "startAt: 2026-01-03T00:00:00",
+            vec!["7:12 E014 `2026-01-03T00:00:00` of `startAt` is not an instant"],
+        ),
+        row(
+            "a day that does not exist",
+            "startAt: 2026-02-30T00:00:00Z",
+            vec!["7:12 E014 `2026-02-30T00:00:00Z` of `startAt` is not an instant"],
+        ),
+        row(
+            "a word for the end",
+            "endAt: tomorrow",
+            vec!["7:10 E014 `tomorrow` of `endAt` is not an instant"],
+        ),
+        row(
+            "a number for the end",
+            "endAt: 20260103",
+            vec!["7:10 E013 `endAt` must be text, not the number `20260103`"],
+        ),
+        row(
+            "a part of a second for the start",
+            "startAt: 2026-01-03T00:00:00.5Z",
+            vec!["7:12 E014 `2026-01-03T00:00:00.5Z` of `startAt` has a part of a second"],
+        ),
+        row(
+            "an end before the start",
+            "startAt: 2026-01-03T00:00:00Z\nendAt: 2026-01-02T00:00:00Z",
+            vec!["8:10 E053 `endAt` is not after `startAt`"],
+        ),
+        row(
+            "an end at the start, in other words",
+            "startAt: 2026-01-03T01:00:00+01:00\nendAt: 2026-01-03T00:00:00Z",
+            vec!["8:10 E053 `endAt` is not after `startAt`"],
+        ),
+        row(
+            "a jitter without unit",
+            "jitter: 30",
+            vec!["7:11 E040 `30` of `jitter`: a duration needs a unit"],
+        ),
+        row(
+            "a jitter that is a range",
+            "jitter: 1m-5m",
+            vec!["7:11 E040 `1m-5m` of `jitter`: not a unit of time"],
+        ),
+    ]
+}

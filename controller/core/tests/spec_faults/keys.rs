@@ -33,9 +33,9 @@ pub fn key_rows() -> Vec<Row> {
             vec!["6:3 E022 `calendar` is planned for a later version"],
         ),
         (
-            "windows, which are not built yet",
-            schedule("every: 1m\nwindow: none\ncatchup: all"),
-            vec!["7:3 E020 `window` is not supported yet", "8:3 E020 `catchup` is not supported yet"],
+            "triggers, which are not built yet",
+            schedule("every: 1m\non: {etls: [b]}\nwebhook: {}"),
+            vec!["7:3 E020 `on` is not supported yet", "8:3 E020 `webhook` is not supported yet"],
         ),
         (
             "expectations, which are not built yet",
@@ -43,9 +43,9 @@ pub fn key_rows() -> Vec<Row> {
             vec!["6:3 E020 `expect` is not supported yet"],
         ),
         (
-            "a version, which is not built yet",
-            spec("version: 2"),
-            vec!["6:3 E020 `version` is not supported yet"],
+            "a version before the first",
+            spec("version: 0"),
+            vec!["6:12 E014 `version` must be between 1 and 1000000"],
         ),
         ("ports", task("ports: ['80:80']"), vec!["8:7 E021 `ports` is a key that a task cannot have"]),
         ("a build", task("build: ."), vec!["8:7 E021 `build` is a key that a task cannot have"]),
