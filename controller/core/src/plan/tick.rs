@@ -230,7 +230,10 @@ fn start(
 ) -> Option<MissReason> {
     let schedule = &object.schedule;
     let key = RunKey::of_tick(&etl.etl.key, &schedule.key, etl.etl.version, step.tick);
-    if draft.run(&key).is_some() {
+    if let Some(known) = draft.run(&key) {
+        // Adopted after the store was lost: nobody knows what it is over, so that data stays missing in plain sight.
+        let unknown = step.window.filter(|_| known.window.is_none());
+        ask_for(draft, etl, unknown);
         return None;
     }
     let open = open_runs_of(draft, &etl.etl.key);

@@ -193,3 +193,16 @@ fn a_run_that_somebody_asked_for_over_a_window_is_accounted_for() {
     story.end(at(2), &run, S::Complete);
     assert_eq!(states(&story), [((-500, -400), "Succeeded")]);
 }
+
+#[test]
+fn what_an_adopted_run_is_over_nobody_knows_and_it_shows() {
+    let mut story = every(&format!(", concurrencyPolicy: Allow, startAt: {}", at(-300)));
+    let adopted = RunKey::of_tick(&hello(), &hello(), 1, at(-100));
+    story.pass(at(0), seen([going_on(&load(&adopted), S::Running, "")]));
+    assert_eq!(story.recorded.runs.len(), 1, "{:?}", story.recorded.runs.keys());
+    story.pass(at(1), seen([going_on(&load(&adopted), S::Running, "")]));
+    assert_eq!(
+        states(&story),
+        [((-300, -200), "Running"), ((-200, -100), "Missing"), ((-100, 0), "Running")]
+    );
+}
