@@ -34,7 +34,8 @@ pub(super) async fn run(
         given => given.unwrap_or_else(new_id),
     };
     let etl = names.object("ETL")?;
-    let Json(done) = ask(&api, id, caller, Verb::Run { etl, params: body.params, window: body.window }).await?;
+    let Json(done) =
+        ask(&api, id, caller, Verb::Run { etl, params: body.params, window: body.window }).await?;
     Ok((StatusCode::CREATED, Json(done)))
 }
 
