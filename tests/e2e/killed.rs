@@ -38,6 +38,9 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
     let runs = controller.list(&["runs", "--limit", "100000"])?;
     assert!(runs.len() > kills as usize / 4, "too few runs to mean anything: {}", runs.len());
     every_tick_has_one_run(&runs, &first, &last)?;
+    for etl in ["quick", "chain"] {
+        every_window_is_done_once(&controller, &runs, etl)?;
+    }
     let attempts = every_attempt_kept_its_log(&controller, &runs)?;
     nothing_left(&lab, &controller)?;
     every_attempt_was_one_container(&watch, &attempts)?;
@@ -110,6 +113,29 @@ fn every_tick_has_one_run(
             assert_eq!(pair[1] - pair[0], period, "{etl}: a tick is lost or doubled in {ticks:?}");
         }
     }
+    Ok(())
+}
+
+/// The ledger knows each run's window as done, and they follow each other without a gap and without overlap.
+fn every_window_is_done_once(controller: &Controller, runs: &[Value], etl: &str) -> anyhow::Result<()> {
+    let instant = |value: &Value, path: &[&str]| -> anyhow::Result<jiff::Timestamp> {
+        text(value, path).parse().with_context(|| format!("{path:?} of {value}"))
+    };
+    let mut windows = Vec::new();
+    for window in controller.list(&["windows", etl, "--limit", "100000"])? {
+        assert_eq!(text(&window, &["status", "state"]), "Succeeded", "{window}");
+        let (start, end) = (["spec", "window", "start"], ["spec", "window", "end"]);
+        windows.push((instant(&window, &start)?, instant(&window, &end)?));
+    }
+    windows.sort_unstable();
+    for pair in windows.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "{etl}: a window is lost or doubled in {windows:?}");
+    }
+    let ticks = runs.iter().filter(|run| text(run, &["spec", "etl"]) == etl);
+    let mut ticks = ticks.map(|run| instant(run, &["spec", "tick"])).collect::<anyhow::Result<Vec<_>>>()?;
+    ticks.sort_unstable();
+    let ends: Vec<_> = windows.iter().map(|(_, end)| *end).collect();
+    assert_eq!(ends, ticks, "{etl}: each tick closes one window");
     Ok(())
 }
 
