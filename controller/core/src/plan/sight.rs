@@ -186,9 +186,12 @@ fn look_for_missing(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
 }
 
 fn look_for(draft: &mut Draft, key: AttemptKey, attempt: &Attempt) {
-    let (Some(created_at), Some(listed_at)) = (attempt.created_at, draft.listed_at()) else { return };
+    let (Some(created_at), Some(listed_at)) = (attempt.created_at, draft.observed.listed_at) else { return };
     if attempt.stopping.is_some() || !draft.swarm_is_up() {
         return;
+    }
+    if draft.listed_at().is_none() {
+        return draft.wake(listed_at);
     }
     let missing_from = created_at.saturating_add(MISSING_AFTER).unwrap_or(Timestamp::MAX);
     if listed_at >= missing_from {
