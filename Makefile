@@ -6,23 +6,31 @@ SEEDS ?= 2000
 KILLS ?= 50
 SWARM ?= lab
 export SWARM KILLS
+# Only the demo takes a Swarm that is there; the tests and the bench always start their own.
+demo_needs = $(if $(filter lab,$(SWARM)),install,need-git)
 
-.PHONY: help demo up down build check test unit sim e2e bench schema install
+.PHONY: help demo up down build check test unit sim e2e bench schema install install-tests need-git
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
-demo: install build ## commit an example to an empty repository and watch it run, on a Swarm of its own
+demo: $(demo_needs) build ## commit an example to an empty repository and watch it run, on a Swarm of its own
 	examples/quickstart/demo.sh
 
-up: install build ## the demo, left running
+up: $(demo_needs) build ## the demo, left running
 	examples/quickstart/demo.sh up
 
 down: ## end what `make up` left running
 	examples/quickstart/demo.sh down
 
 install:
-	@if [ "$(SWARM)" = lab ]; then tests/lab/install.sh; else command -v git >/dev/null || { echo "install git first" >&2; exit 1; }; fi
+	@tests/lab/install.sh
+
+install-tests:
+	@tests/lab/install.sh tests
+
+need-git:
+	@command -v git >/dev/null || { echo "install git first" >&2; exit 1; }
 
 build:
 	$(CARGO) build --release --locked -p etl-server -p etlctl -p etl-lab
@@ -32,9 +40,9 @@ check: ## format, lints, licences
 	$(CARGO) clippy --workspace --all-targets --release --locked -- -D warnings
 	tests/deny.sh
 
-test: install build unit sim e2e ## everything that must hold, in under 40 minutes on 2 cores
+test: install-tests build unit sim e2e ## everything that must hold, in under 40 minutes on 2 cores
 
-unit:
+unit: install-tests ## without a Swarm; git over ssh and https is tried against real servers
 	$(CARGO) test --release --locked --workspace --exclude etl-lab --exclude etl-swarm --exclude etl-tests
 	$(CARGO) test --release --locked -p etl-swarm --lib --test answers
 	$(CARGO) test --release --locked -p etl-tests --test tidy
@@ -42,7 +50,7 @@ unit:
 sim: ## drive the loop through seeded faults: make sim SEEDS=100000
 	$(CARGO) run --release --locked -p etl-tests --bin simulate -- --seeds $(SEEDS)
 
-e2e: install build ## on a real Swarm: the lab's own faults, the Swarm door, the whole controller
+e2e: install-tests build ## on a real Swarm: the lab's own faults, the Swarm door, the whole controller
 	$(CARGO) test --release --locked -p etl-lab -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-swarm --test real --test tls -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1

@@ -1,5 +1,5 @@
 //! The controller as people deploy it: the image of charts/image.sh, charts/stack.yml, `docker exec` for etlctl, on a
-//! real Swarm. Needs what tests/lab/install.sh installs, the binaries of `make build`, and Debian's archive once.
+//! real Swarm. Needs what `tests/lab/install.sh tests` installs, the binaries of `make build`, and Debian's archive once.
 //! It must never reach the controller other than through Docker.
 
 #![allow(

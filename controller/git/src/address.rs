@@ -29,8 +29,8 @@ impl Scheme {
         }
     }
 
-    /// Whether a token may be sent to it.
-    pub(crate) fn takes_token(self) -> bool {
+    /// Whether a web server is asked: one that takes a token in a header, and shows a certificate.
+    pub(crate) fn is_web(self) -> bool {
         match self {
             Self::Https => true,
             Self::File | Self::Ssh => false,
@@ -74,7 +74,7 @@ impl Address {
 
     /// What git is given.
     pub(crate) fn for_git(&self) -> String {
-        match (&self.user, self.scheme.takes_token()) {
+        match (&self.user, self.scheme.is_web()) {
             (Some(user), false) => format!("{}://{user}@{}{}", self.scheme.name(), self.host, self.path),
             (Some(_), true) | (None, _) => format!("{}://{}{}", self.scheme.name(), self.host, self.path),
         }
@@ -118,14 +118,14 @@ fn remote(scheme: Scheme, authority: &str, path: &str) -> Result<Address, String
         return Err("the URL has no path to a repository after its host".to_owned());
     }
     if path.contains(['?', '#']) {
-        return Err("the URL has a query or a fragment; give a token as `token_file`".to_owned());
+        return Err("the URL has a query or a fragment; give a token as `--git-token-file`".to_owned());
     }
     Ok(Address { scheme, user, host: host.to_owned(), path: path.to_owned() })
 }
 
 fn checked_user(user: &str) -> Result<String, String> {
     if user.contains(':') {
-        return Err("the URL holds a password; give it as `token_file`".to_owned());
+        return Err("the URL holds a password; give it as `--git-token-file`".to_owned());
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+');
     if user.is_empty() || user.starts_with('-') || !user.chars().all(plain) {

@@ -82,15 +82,15 @@ pub(crate) enum CredentialFiles {
 
 impl SourceConfig {
     pub(crate) fn check(self) -> Result<Checked, GitError> {
-        let address = Address::parse(&self.url).map_err(|problem| invalid("url", problem))?;
-        check_branch(&self.branch).map_err(|problem| invalid("branch", problem))?;
-        let path = checked_path(&self.path).map_err(|problem| invalid("path", problem))?;
+        let address = Address::parse(&self.url).map_err(|problem| invalid("--git-url", problem))?;
+        check_branch(&self.branch).map_err(|problem| invalid("--git-branch", problem))?;
+        let path = checked_path(&self.path).map_err(|problem| invalid("--git-path", problem))?;
         let credentials = self.checked_credentials(&address)?;
         if self.directory.as_os_str().is_empty() {
-            return Err(invalid("directory", "it is empty".to_owned()));
+            return Err(invalid("--data-dir", "it is empty".to_owned()));
         }
         if self.timeout.is_zero() {
-            return Err(invalid("timeout", "it must be more than zero".to_owned()));
+            return Err(invalid("--git-timeout", "it must be more than zero".to_owned()));
         }
         let Self { branch, directory, timeout, limits, .. } = self;
         Ok(Checked { address, branch, path, directory, credentials, timeout, limits })
@@ -98,12 +98,14 @@ impl SourceConfig {
 
     fn checked_credentials(&self, address: &Address) -> Result<CredentialFiles, GitError> {
         let is_ssh = address.scheme == Scheme::Ssh;
-        for (name, file) in [("token_file", &self.token_file), ("ca_file", &self.ca_file)] {
-            if file.is_some() && !address.scheme.takes_token() {
+        for (name, file) in [("--git-token-file", &self.token_file), ("--git-ca-file", &self.ca_file)] {
+            if file.is_some() && !address.scheme.is_web() {
                 return Err(invalid(name, format!("it is for https, but the URL is `{address}`")));
             }
         }
-        for (name, file) in [("key_file", &self.key_file), ("known_hosts_file", &self.known_hosts_file)] {
+        for (name, file) in
+            [("--git-key-file", &self.key_file), ("--git-known-hosts-file", &self.known_hosts_file)]
+        {
             match file {
                 Some(_) if !is_ssh => {
                     return Err(invalid(name, format!("it is for ssh, but the URL is `{address}`")));
@@ -119,7 +121,7 @@ impl SourceConfig {
             (Some(key), Some(hosts)) => {
                 Ok(CredentialFiles::Key { key: key.clone(), known_hosts: hosts.clone() })
             }
-            _ if address.scheme.takes_token() => {
+            _ if address.scheme.is_web() => {
                 Ok(CredentialFiles::Https { token: self.token_file.clone(), ca: self.ca_file.clone() })
             }
             _ => Ok(CredentialFiles::Nothing),

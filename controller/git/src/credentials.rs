@@ -44,7 +44,7 @@ impl Credentials {
             CredentialFiles::Nothing => Ok(Self::default()),
             CredentialFiles::Https { token, ca } => {
                 if let Some(ca) = ca {
-                    open("ca_file", ca)?; // git would say "error setting certificate file", and not whose fault it is.
+                    open("--git-ca-file", ca)?; // git would say "error setting certificate file", and not whose fault it is.
                 }
                 let token = token.as_deref().map(read_token).transpose()?;
                 let known = token.map(|token| Self::of_token(&token, address)).unwrap_or_default();
@@ -52,7 +52,7 @@ impl Credentials {
             }
             CredentialFiles::Key { key, known_hosts } => {
                 check_key(key)?;
-                open("known_hosts_file", known_hosts)?;
+                open("--git-known-hosts-file", known_hosts)?;
                 Ok(Self { ssh_command: Some(ssh_command(key, known_hosts)), ..Self::default() })
             }
         }
@@ -70,14 +70,14 @@ impl Credentials {
 
 fn read_token(path: &Path) -> Result<String, GitError> {
     let refused = |problem: &str| GitError::CredentialRefused {
-        setting: "token_file",
+        setting: "--git-token-file",
         path: path.to_owned(),
         problem: problem.to_owned(),
     };
     let mut text = String::new();
-    let (file, _) = open("token_file", path)?;
+    let (file, _) = open("--git-token-file", path)?;
     let read = file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text);
-    read.map_err(|source| unreadable("token_file", path, source))?;
+    read.map_err(|source| unreadable("--git-token-file", path, source))?;
     let token = text.trim_end_matches(['\r', '\n', ' ']);
     if token.is_empty() {
         return Err(refused("it is empty"));
@@ -91,7 +91,7 @@ fn read_token(path: &Path) -> Result<String, GitError> {
 
 /// OpenSSH refuses such a key too, but in ten lines of which only the last would reach the user.
 fn check_key(path: &Path) -> Result<(), GitError> {
-    let (_, metadata) = open("key_file", path)?;
+    let (_, metadata) = open("--git-key-file", path)?;
     let mode = metadata.mode() & 0o7777;
     let ours = metadata.uid() == rustix::process::geteuid().as_raw();
     if !ours || mode & 0o077 == 0 {
@@ -101,7 +101,7 @@ fn check_key(path: &Path) -> Result<(), GitError> {
         "its mode is {mode:04o}, and ssh takes no key that others may read; make it 0400 \
          (for a Swarm secret: `mode: 0400` where the service uses it)"
     );
-    Err(GitError::CredentialRefused { setting: "key_file", path: path.to_owned(), problem })
+    Err(GitError::CredentialRefused { setting: "--git-key-file", path: path.to_owned(), problem })
 }
 
 fn open(setting: &'static str, path: &Path) -> Result<(File, Metadata), GitError> {

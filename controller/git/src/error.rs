@@ -7,11 +7,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A failed step of the git source.
+/// A failed step of the git source. A `setting` is the controller's flag, which is what an operator can change.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// A setting cannot be used; nothing was tried.
-    #[error("setting `{setting}` of the git source: {problem}")]
+    #[error("setting `{setting}` cannot be used: {problem}")]
     InvalidSetting { setting: &'static str, problem: String },
     /// The program `git` cannot be started.
     #[error("cannot start `git`: install git 2.39 or newer and see that it is on the PATH")]
@@ -32,12 +32,12 @@ pub enum GitError {
     #[error("the certificate of `{url}` is not trusted: {message}; {cure}")]
     CertificateRefused { url: String, message: String, cure: &'static str },
     /// The ssh server is not the one that the known-hosts file names.
-    #[error("the host key of `{url}` is not the one in `known_hosts_file`: {message}; {cure}")]
+    #[error("the host key of `{url}` is not the one in `--git-known-hosts-file`: {message}; {cure}")]
     HostKeyRefused { url: String, message: String, cure: String },
     /// The remote has no such branch (any more).
     #[error("no branch `{branch}` in `{url}`; it was deleted, or nothing was pushed to it yet")]
     BranchNotFound { url: String, branch: String },
-    /// The whole operation took longer than the setting `timeout`.
+    /// The whole operation took longer than `--git-timeout`.
     #[error("{what} did not end within {} s", after.as_secs_f32())]
     TimedOut { what: &'static str, after: Duration },
     /// A limit of ours was passed; nothing of it is used.

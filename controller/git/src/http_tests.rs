@@ -20,6 +20,8 @@ enum Mood {
     SayNothing,
     Redirect,
     Fail,
+    /// Refuses, and says what it was sent in words that git passes on.
+    Tell,
 }
 
 struct Shared {
@@ -131,6 +133,11 @@ impl Shared {
                 let target = request.target.replace("/specs/", "/elsewhere/");
                 empty(&format!("302 Found\r\nLocation: {target}")).into_bytes()
             }
+            Mood::Tell => {
+                let body = format!("you sent {}", sent.unwrap_or_default());
+                let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close";
+                format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+            }
             Mood::Fail => empty("503 Service Unavailable").into_bytes(),
             Mood::Serve | Mood::CutThePack => {
                 let mut answer = http_backend(&self.root, request).await;
@@ -219,6 +226,17 @@ async fn a_token_is_sent_with_every_request_and_read_afresh() {
     assert_eq!(source.read(&commit).await.unwrap().files[0].bytes, b"1");
     let seen = server.shared.seen.lock().unwrap().clone();
     assert!(!seen.is_empty() && seen.iter().all(|(_, sent)| sent.as_deref() == Some(HEADER)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_tells_what_it_was_sent_gives_no_token_away() {
+    let server = Server::start(None).await;
+    server.mood(Mood::Tell);
+    let error = server.source(Some(server.token_file("tok-1")), LONG).fetch().await.expect_err("refused");
+    assert_eq!(error.reason(), "AuthenticationFailed");
+    let told = format!("{error} {error:?}");
+    assert!(told.contains("you sent Basic ***"), "{told}");
+    assert!(HEADER.split(' ').skip(1).all(|sent| !told.contains(sent)) && !told.contains("tok-1"), "{told}");
 }
 
 #[tokio::test]

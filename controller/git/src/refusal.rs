@@ -3,6 +3,8 @@
 //! It only reads; git has one exit code for all of this, so its words (always English, see `command`) are all
 //! there is. What is not known by its words is a remote that is away, and is tried again.
 
+use std::path::Path;
+
 use crate::address::Address;
 use crate::config::CredentialFiles;
 use crate::error::GitError;
@@ -29,7 +31,7 @@ pub(crate) fn refusal(address: &Address, files: &CredentialFiles, message: Strin
     let url = address.to_string();
     let said = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if said(HOST_KEY) {
-        let cure = host_key_cure(address);
+        let cure = host_key_cure(address, files);
         return GitError::HostKeyRefused { url, message, cure };
     }
     if said(OTHER_NAME) {
@@ -37,7 +39,7 @@ pub(crate) fn refusal(address: &Address, files: &CredentialFiles, message: Strin
         return GitError::CertificateRefused { url, message, cure };
     }
     if said(CERTIFICATE) {
-        let cure = "see that it has not expired, and put the certificate of the authority that signed it into `ca_file`";
+        let cure = "see that it has not expired, and put the certificate of the authority that signed it into `--git-ca-file`";
         return GitError::CertificateRefused { url, message, cure };
     }
     if said(CREDENTIALS) {
@@ -48,10 +50,17 @@ pub(crate) fn refusal(address: &Address, files: &CredentialFiles, message: Strin
 }
 
 /// With the command to type: its way to write a port is not the URL's.
-fn host_key_cure(address: &Address) -> String {
+fn host_key_cure(address: &Address, files: &CredentialFiles) -> String {
     let (host, port) = host_and_port(&address.host);
     let port = port.map(|port| format!("-p {port} ")).unwrap_or_default();
-    format!("compare what `ssh-keyscan {port}{host}` prints with what the host publishes, and put it there")
+    let file = match files {
+        CredentialFiles::Key { known_hosts, .. } => known_hosts.as_path(),
+        CredentialFiles::Https { .. } | CredentialFiles::Nothing => Path::new("--git-known-hosts-file"),
+    };
+    let file = file.display();
+    format!(
+        "compare what `ssh-keyscan {port}{host}` prints with what the host publishes, and put it into `{file}`"
+    )
 }
 
 fn host_and_port(authority: &str) -> (&str, Option<&str>) {
@@ -64,11 +73,11 @@ fn host_and_port(authority: &str) -> (&str, Option<&str>) {
 fn credentials_cure(files: &CredentialFiles) -> &'static str {
     match files {
         CredentialFiles::Https { token: Some(_), .. } => {
-            "see that the token in `token_file` is valid and may read this repository"
+            "see that the token in `--git-token-file` is valid and may read this repository"
         }
-        CredentialFiles::Https { token: None, .. } => "give a token that may read it as `token_file`",
+        CredentialFiles::Https { token: None, .. } => "give a token that may read it as `--git-token-file`",
         CredentialFiles::Key { .. } => {
-            "see that the public half of `key_file` is known there and may read this repository"
+            "see that the public half of `--git-key-file` is known to the host and may read this repository"
         }
         CredentialFiles::Nothing => "see that our user may read it",
     }
@@ -95,11 +104,13 @@ mod tests {
             ("ssh://git@h/x", "Host key verification failed.", "HostKeyRefused", "`ssh-keyscan h`"),
             ("ssh://git@h:22/x", "Host key verification failed.", "HostKeyRefused", "`ssh-keyscan -p 22 h`"),
             ("ssh://git@[::1]:22/x", "Host key verification failed.", "HostKeyRefused", "-p 22 ::1`"),
-            ("ssh://git@h/x", "git@h: Permission denied (publickey).", "AuthenticationFailed", "key_file"),
-            ("https://h/x", "could not read Username for 'https://h'", "AuthenticationFailed", "token_file"),
-            ("https://h/x", "The requested URL returned error: 403", "AuthenticationFailed", "token_file"),
-            ("https://h/x", "server certificate verification failed.", "CertificateRefused", "ca_file"),
-            ("https://h/x", "SSL certificate problem: self-signed", "CertificateRefused", "ca_file"),
+            ("ssh://git@h/x", "Host key verification failed.", "HostKeyRefused", "--git-known-hosts-file"),
+            ("ssh://git@h/x", "Host key verification failed.", "HostKeyRefused", "put it into `/h`"),
+            ("ssh://git@h/x", "Permission denied (publickey).", "AuthenticationFailed", "--git-key-file"),
+            ("https://h/x", "could not read Username", "AuthenticationFailed", "--git-token-file"),
+            ("https://h/x", "returned error: 403", "AuthenticationFailed", "--git-token-file"),
+            ("https://h/x", "server certificate verification failed.", "CertificateRefused", "--git-ca-file"),
+            ("https://h/x", "SSL certificate problem: self-signed", "CertificateRefused", "--git-ca-file"),
             (
                 "https://h/x",
                 "SSL: no alternative certificate subject name",

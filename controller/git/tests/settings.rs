@@ -33,23 +33,23 @@ fn refused_setting(change: Change) -> &'static str {
 fn each_wrong_setting_is_named() {
     let rows: [(&str, Change); 18] = [
         ("", |_| {}),
-        ("url", |c| c.url = "-u".to_owned()),
-        ("url", |c| c.url = "--upload-pack=touch trap".to_owned()),
-        ("url", |c| c.url = "http://example.org/x".to_owned()),
-        ("url", |c| c.url = "https://ana:secret@example.org/x".to_owned()),
-        ("url", |c| c.url = "ssh://-oProxyCommand=touch/x".to_owned()),
-        ("url", |c| c.url = "ext::sh -c id".to_owned()),
-        ("branch", |c| c.branch = "-f".to_owned()),
-        ("branch", |c| c.branch = "a:refs/heads/b".to_owned()),
-        ("path", |c| c.path = "../x".to_owned()),
-        ("path", |c| c.path = "/etc".to_owned()),
-        ("directory", |c| c.directory = PathBuf::new()),
-        ("timeout", |c| c.timeout = Duration::ZERO),
-        ("token_file", |c| c.token_file = Some("/run/token".into())),
-        ("ca_file", |c| c.ca_file = Some("/run/ca.pem".into())),
-        ("key_file", |c| c.key_file = Some("/run/key".into())),
-        ("key_file", |c| c.url = "ssh://git@example.org/x".to_owned()),
-        ("known_hosts_file", |c| {
+        ("--git-url", |c| c.url = "-u".to_owned()),
+        ("--git-url", |c| c.url = "--upload-pack=touch trap".to_owned()),
+        ("--git-url", |c| c.url = "http://example.org/x".to_owned()),
+        ("--git-url", |c| c.url = "https://ana:secret@example.org/x".to_owned()),
+        ("--git-url", |c| c.url = "ssh://-oProxyCommand=touch/x".to_owned()),
+        ("--git-url", |c| c.url = "ext::sh -c id".to_owned()),
+        ("--git-branch", |c| c.branch = "-f".to_owned()),
+        ("--git-branch", |c| c.branch = "a:refs/heads/b".to_owned()),
+        ("--git-path", |c| c.path = "../x".to_owned()),
+        ("--git-path", |c| c.path = "/etc".to_owned()),
+        ("--data-dir", |c| c.directory = PathBuf::new()),
+        ("--git-timeout", |c| c.timeout = Duration::ZERO),
+        ("--git-token-file", |c| c.token_file = Some("/run/token".into())),
+        ("--git-ca-file", |c| c.ca_file = Some("/run/ca.pem".into())),
+        ("--git-key-file", |c| c.key_file = Some("/run/key".into())),
+        ("--git-key-file", |c| c.url = "ssh://git@example.org/x".to_owned()),
+        ("--git-known-hosts-file", |c| {
             c.url = "ssh://git@example.org/x".to_owned();
             c.key_file = Some("/run/key".into());
         }),
@@ -64,10 +64,10 @@ fn ssh_files_that_ssh_would_read_otherwise_are_refused() {
     for (key, setting) in [
         ("/run/key", ""),
         ("/run/it's 100% ok", ""),
-        ("-oProxyCommand=x", "key_file"),
-        ("/run/$HOME", "key_file"),
-        ("/run/a\"b", "key_file"),
-        ("~/key", "key_file"),
+        ("-oProxyCommand=x", "--git-key-file"),
+        ("/run/$HOME", "--git-key-file"),
+        ("/run/a\"b", "--git-key-file"),
+        ("~/key", "--git-key-file"),
     ] {
         let remote = Remote::empty();
         let mut config = remote.config();

@@ -368,8 +368,14 @@ fn check_machine(options: &LabOptions) -> anyhow::Result<()> {
     check_root()?;
     let registry = options.registry.as_ref().map(|_| "/usr/bin/docker-registry");
     let openssl = options.tls.then_some("/usr/bin/openssl");
-    for program in PROGRAMS.into_iter().chain(registry).chain(openssl) {
+    for program in PROGRAMS {
         ensure!(std::path::Path::new(program).exists(), "no {program} here; run tests/lab/install.sh first");
+    }
+    for program in registry.into_iter().chain(openssl) {
+        ensure!(
+            std::path::Path::new(program).exists(),
+            "no {program} here; run `tests/lab/install.sh tests` first"
+        );
     }
     Ok(())
 }

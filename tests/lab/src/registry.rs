@@ -42,7 +42,7 @@ pub fn start(state: &State, options: &RegistryOptions) -> anyhow::Result<Child> 
 
 fn htpasswd(options: &RegistryOptions) -> anyhow::Result<String> {
     let output = run_to_end(tool("htpasswd").args(["-niB", &options.user]), options.password.as_bytes())
-        .context("cannot run htpasswd; run tests/lab/install.sh")?;
+        .context("cannot run htpasswd; run `tests/lab/install.sh tests` first")?;
     ensure!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -1,5 +1,5 @@
 //! The lab against real daemons: what it promises about nodes, faults and what is left behind.
-//! It needs root and what tests/lab/install.sh installs, and fails with a clear message without them.
+//! It needs root and what `tests/lab/install.sh tests` installs, and fails with a clear message without them.
 
 #![expect(clippy::unwrap_used, reason = "a test's own steps must not fail, and say where when they do")]
 

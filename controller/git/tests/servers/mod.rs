@@ -72,7 +72,7 @@ fn lines_of(stderr: ChildStderr) -> Receiver<String> {
 /// A program that Debian brings. `setpriv` has the kernel kill it when our thread dies without a word.
 #[expect(clippy::disallowed_methods, reason = "the tests play the people who run the servers")]
 fn server_command(program: &str) -> Command {
-    assert!(Path::new(program).exists(), "no {program} here; run tests/lab/install.sh first");
+    assert!(Path::new(program).exists(), "no {program} here; run `tests/lab/install.sh tests` first");
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--", program]);
     command
@@ -82,7 +82,8 @@ fn server_command(program: &str) -> Command {
 #[expect(clippy::disallowed_methods, reason = "the tests play the people who make keys")]
 fn tool(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("{program}: {error}; run tests/lab/install.sh first"));
+    let output =
+        output.unwrap_or_else(|error| panic!("{program}: {error}; run `tests/lab/install.sh tests` first"));
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {words}");
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
