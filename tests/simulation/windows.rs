@@ -11,6 +11,7 @@ use etl_core::window::{Window, Windows};
 use jiff::Timestamp;
 
 use crate::sim::Sim;
+use crate::time::timestamp;
 
 impl Sim {
     /// Checks a batch of changes before it is taken over.
@@ -39,6 +40,7 @@ impl Sim {
         let ended = self.process.recorded.schedules.get(schedule).and_then(|record| record.window_end);
         if let (Some(ended), Some(begins)) = (ended, begins)
             && ended != begins
+            && ended <= timestamp(self.wall())
         {
             let detail = format!("{schedule}: the last window ended at {ended}, the next begins at {begins}");
             self.fail("I2: an edit skips and repeats no data", detail);
@@ -84,6 +86,8 @@ impl Sim {
             EndState::Failed | EndState::TimedOut | EndState::Lost => {
                 ledger.failed.holds(window) && !ledger.done.touches(window)
             }
+            // What never started did nothing to its data.
+            EndState::Cancelled if run.started_at.is_none() => ledger.asked.holds(window),
             EndState::Cancelled => !ledger.done.touches(window) && !ledger.failed.touches(window),
         };
         if !right {

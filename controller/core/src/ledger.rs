@@ -23,9 +23,9 @@ pub struct LedgerKey {
 pub struct Ledger {
     /// Asked for, by a tick or a person.
     pub asked: Windows,
-    /// Their newest run succeeded.
+    /// The run that ended last over them succeeded.
     pub done: Windows,
-    /// Their newest run failed for good.
+    /// The run that ended last over them failed for good.
     pub failed: Windows,
     /// Nobody knows: the store was lost while they were under way.
     pub unknown: Windows,
@@ -34,13 +34,13 @@ pub struct Ledger {
 /// What became of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WindowState {
-    /// Its newest run succeeded.
+    /// The run that ended last over it succeeded.
     Succeeded,
     /// A run works on it.
     Running,
     /// A run waits for its place.
     Waiting,
-    /// Its newest run failed for good.
+    /// The run that ended last over it failed for good.
     Failed,
     /// Nobody knows.
     Unknown,
@@ -68,7 +68,7 @@ impl Ledger {
         self.asked.insert(window);
     }
 
-    /// A run over the window ended. Only the newest says what is true of its data.
+    /// A run over the window ended. The one that ended last says what is true of its data.
     pub fn end(&mut self, window: Window, state: EndState) {
         self.asked.insert(window);
         for windows in [&mut self.done, &mut self.failed, &mut self.unknown] {
@@ -96,11 +96,17 @@ impl Ledger {
         self.asked.clone().without(self.done.iter().chain(open.iter()))
     }
 
+    /// Up to when something was asked for, as far as that is not later than `until`.
+    pub fn asked_until(&self, until: Timestamp) -> Option<Timestamp> {
+        let before = self.asked.iter().take_while(|window| window.start() < until);
+        before.last().map(|window| window.end().min(until))
+    }
+
     /// Up to when everything asked for succeeded, without a gap.
     pub fn complete_until(&self) -> Option<Timestamp> {
-        let first = self.asked.iter().next()?.start();
-        let done = self.done.iter().next().filter(|window| window.start() <= first);
-        Some(done.map_or(first, Window::end))
+        let last = self.asked.iter().next_back()?.end();
+        let open = self.asked.clone().without(self.done.iter());
+        Some(open.iter().next().map_or(last, Window::start))
     }
 
     /// All that was asked for, each instant once, oldest first: `running` and `waiting` are the windows of open runs.

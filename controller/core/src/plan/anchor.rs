@@ -6,12 +6,14 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::tick::newest_tick;
+use super::tick::{delay, newest_tick};
 use crate::change::Change;
 use crate::desired::ScheduleObject;
 use crate::ledger::LedgerKey;
+use crate::name::EtlKey;
+use crate::recorded::ScheduleRecord;
 use crate::spec::Schedule;
-use crate::window::{Window, Windows};
+use crate::window::Window;
 
 /// How far back the tick before a schedule's first sight is looked for: the longest time between two ticks of a cron
 /// expression that fires at all, 29 February across a century without a leap day.
@@ -21,25 +23,41 @@ const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24 * 366 * 8);
 pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let schedule = &object.schedule;
     let version = version_of(draft, schedule);
-    // A raised version begins anew: its ledger is empty, and `startAt` counts again.
-    let known = draft.schedule(&schedule.key).filter(|record| record.version == version).cloned();
-    // The clock may have been set back: ticks that are decided stay so, whatever becomes of their schedule.
-    let decided = known.as_ref().map(|record| record.decided_until);
-    let at = match (decided, schedule.start_at) {
-        // `startAt` in the past asks for the ticks since then; itself it may be one.
-        (None, Some(start)) if schedule.window.is_none() => before(start),
-        (None, Some(start)) => start,
-        (None, None) => draft.now,
-        (Some(until), _) => until.max(draft.now),
+    let record = draft.schedule(&schedule.key).cloned();
+    // A raised version begins anew; so does what was to begin later than now, and never did.
+    let known = record.as_ref().filter(|record| record.version == version && !is_to_come(record, draft.now));
+    let ended = known.and_then(|record| record.window_end);
+    let other =
+        record.as_ref().filter(|record| record.version != version).and_then(|record| record.window_end);
+    let window_end =
+        schedule.window.map(|_| ended.unwrap_or_else(|| first_window(draft, schedule, version, other)));
+    let at = match known {
+        // The clock may have been set back: ticks that are decided stay so. A tick that waits for its jitter is still due.
+        Some(record) => record.decided_until.max(before_jitter(draft, schedule)),
+        None => first_tick_after(schedule, window_end, draft.now),
     };
-    let begins = known.as_ref().and_then(|record| record.window_end);
-    let window_end = schedule.window.map(|_| begins.unwrap_or_else(|| first_window(schedule, draft.now)));
-    if let (None, Some(begins)) = (begins, window_end) {
-        show_gap(draft, object, begins);
+    if let (None, Some(begins)) = (ended, window_end) {
+        show_gap(draft, schedule, version, begins);
     }
     let (fingerprint, first) = (object.fingerprint.clone(), known.is_none());
     let schedule = schedule.key.clone();
     draft.change(Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end });
+}
+
+/// Whether a schedule waits for a `startAt` that is still to come: an edit may bring it forward.
+fn is_to_come(record: &ScheduleRecord, now: Timestamp) -> bool {
+    record.last_tick.is_none() && record.decided_until.max(record.window_end.unwrap_or(now)) > now
+}
+
+fn before_jitter(draft: &Draft, schedule: &Schedule) -> Timestamp {
+    draft.now.saturating_sub(delay(schedule)).unwrap_or(draft.now)
+}
+
+/// Ticks after this instant are to be decided. `startAt` in the past asks for those since then, as far as their data is not
+/// accounted for already; itself it may be a tick.
+fn first_tick_after(schedule: &Schedule, window_end: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let start = schedule.start_at.map(|start| window_end.unwrap_or_else(|| before(start)).max(before(start)));
+    start.unwrap_or(now).min(now)
 }
 
 /// The version of a schedule's ETL; an ETL that is not there has none yet.
@@ -51,25 +69,41 @@ fn before(instant: Timestamp) -> Timestamp {
     instant.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(instant)
 }
 
-/// Where the first window of a new schedule begins: at `startAt`, else at its last tick before now, so that it is a whole one.
-fn first_window(schedule: &Schedule, now: Timestamp) -> Timestamp {
+/// Where the first window of a new schedule begins: at `startAt`, or where the ledger ends if that is later, so that no data is
+/// done twice; else at its last tick before now, so that it is a whole one. `other` is where the version before ended.
+fn first_window(draft: &Draft, schedule: &Schedule, version: u32, other: Option<Timestamp>) -> Timestamp {
+    let asked = asked_until(draft, schedule, version);
     if let Some(start) = schedule.start_at {
-        return start;
+        return asked.map_or(start, |asked| asked.max(start));
     }
-    let whole = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    let from = now.checked_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN);
+    let whole = Timestamp::from_second(draft.now.as_second()).unwrap_or(draft.now);
+    let from = draft.now.checked_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN);
     let tick = newest_tick(schedule, whole, from, whole).unwrap_or(whole);
     let lag = schedule.window.unwrap_or_default().lag;
-    tick.checked_sub(lag).unwrap_or(tick)
+    let begins = tick.checked_sub(lag).unwrap_or(tick);
+    other.filter(|_| asked.is_none()).map_or(begins, |other| other.min(begins))
 }
 
-/// A schedule that was away comes back: what nobody asked for meanwhile is missing, and seen to be.
-fn show_gap(draft: &mut Draft, object: &ScheduleObject, begins: Timestamp) {
-    let Some(etl) = draft.desired.etl_of(&object.schedule) else { return };
-    let ledger = LedgerKey { etl: etl.etl.key.clone(), version: etl.etl.version };
-    let asked = draft.ledger(&ledger).map(|ledger| ledger.asked.clone());
-    let last = asked.as_ref().and_then(|asked: &Windows| asked.iter().next_back());
-    if let Some(window) = last.and_then(|last| Window::new(last.end(), begins)) {
+fn asked_until(draft: &Draft, schedule: &Schedule, version: u32) -> Option<Timestamp> {
+    draft.ledger(&ledger_key(schedule, version))?.asked_until(draft.now)
+}
+
+fn ledger_key(schedule: &Schedule, version: u32) -> LedgerKey {
+    LedgerKey { etl: EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()), version }
+}
+
+/// A schedule that was away comes back: what nobody asked for meanwhile is missing, and seen to be. With several schedules, what
+/// one does not ask for another may.
+fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timestamp) {
+    let ledger = ledger_key(schedule, version);
+    let of_etl = draft.desired.schedules_of.get(&ledger.etl);
+    let windowed = of_etl.into_iter().flatten().filter_map(|key| draft.desired.schedules.get(key));
+    if windowed.filter(|object| object.schedule.window.is_some()).count() > 1 {
+        return;
+    }
+    let until = begins.min(draft.now);
+    let asked = asked_until(draft, schedule, version);
+    if let Some(window) = asked.and_then(|asked| Window::new(asked, until)) {
         draft.change(Change::WindowAsked { ledger, window });
     }
 }

@@ -10,7 +10,7 @@ use crate::action::{Action, ActionKey};
 use crate::change::Change;
 use crate::desired::Desired;
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{Name, RunKey, ScheduleKey};
+use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
 use crate::reason::{Reason, WaitsFor};
 use crate::recorded::{Recorded, ScheduleRecord, SourceStatus, Staged};
@@ -111,6 +111,20 @@ impl<'a> Draft<'a> {
         let mut open: Vec<_> = open.map(|run| (run.admitted_at, run.key.clone())).collect();
         open.sort_by(|a, b| (a.0, &a.1.suffix, &a.1).cmp(&(b.0, &b.1.suffix, &b.1)));
         open.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// The runs of one ETL that are not over.
+    pub fn unfinished_of(&self, etl: &EtlKey) -> Vec<&Run> {
+        let from = RunKey { etl: etl.clone(), suffix: "".into() };
+        let open = self.recorded.open.range::<RunKey, _>(&from..).take_while(|key| key.etl == *etl);
+        let staged = self
+            .staged
+            .runs
+            .range::<RunKey, _>(&from..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.etl == *etl);
+        let keys: BTreeSet<&RunKey> = open.chain(staged).collect();
+        keys.into_iter().filter_map(|key| self.run(key)).filter(|run| run.end.is_none()).collect()
     }
 
     /// Runs that this plan has touched.

@@ -20,20 +20,21 @@ use crate::name::{RunKey, ScheduleKey};
 use crate::observed::SwarmHealth;
 use crate::outcome::{EndState, StopReason};
 use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
-use crate::run::Trigger;
+use crate::run::{Run, Trigger};
 use crate::spec::{ConcurrencyPolicy, Schedule, When, check_param_values};
 use crate::window::Window;
 
 /// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
 const SEARCHED_MAX: usize = 4_096;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
-const COUNTED_MAX: u64 = 10_000;
+const COUNTED_MAX: u64 = 1_000;
 
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
-    // `startAt` itself may be a tick.
-    let before_start = schedule.start_at.map(|start| start.saturating_sub(SignedDuration::from_nanos(1)));
-    let after = before_start.into_iter().filter_map(Result::ok).fold(after, Timestamp::max);
+    // `startAt` itself may be a tick, unless ticks close windows: the first one begins there.
+    let back = SignedDuration::from_nanos(i64::from(schedule.window.is_none()));
+    let start = schedule.start_at.map(|start| start.saturating_sub(back).unwrap_or(start));
+    let after = start.map_or(after, |start| after.max(start));
     let tick = match &schedule.when {
         When::Every(period) => Some(next_every(schedule.start_at.unwrap_or(first_seen), *period, after)),
         When::Cron { crons, zone, dst } => {
@@ -122,7 +123,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let due = due(schedule, &record, now);
     let Some(until) = due.ticks.last().copied() else { return };
     let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
-        refused_by_clock(schedule, &record, tick, now)
+        refused_by_clock(schedule, &record, tick, now, draft.now)
     });
     let mut missed: Vec<MissedTick> = Vec::new();
     for step in &steps {
@@ -157,9 +158,12 @@ fn due(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
 
 /// How many ticks there are after `from`, up to and with `until`; at least so many, if they are very many.
 fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp) -> u64 {
-    let ticks = std::iter::successors(next_tick(schedule, first_seen, from), |tick| {
-        next_tick(schedule, first_seen, *tick)
-    });
+    let first = next_tick(schedule, first_seen, from);
+    if let (When::Every(period), Some(first)) = (&schedule.when, first) {
+        let more = until.duration_since(first).as_secs().checked_div(period.as_secs()).unwrap_or(0);
+        return u64::try_from(more).map_or(0, |more| more + 1);
+    }
+    let ticks = std::iter::successors(first, |tick| next_tick(schedule, first_seen, *tick));
     let most = usize::try_from(COUNTED_MAX).unwrap_or(usize::MAX);
     ticks.take_while(|tick| *tick <= until).take(most).count() as u64
 }
@@ -172,6 +176,7 @@ fn newest_ticks(
     until: Timestamp,
     most: usize,
 ) -> (Vec<Timestamp>, Option<Timestamp>) {
+    let until = schedule.end_at.map_or(until, |end| until.min(end));
     let mut span = SignedDuration::from_mins(1);
     loop {
         let near = until.checked_sub(span).unwrap_or(Timestamp::MIN).max(from);
@@ -211,10 +216,13 @@ fn refused_by_clock(
     record: &ScheduleRecord,
     tick: Timestamp,
     now: Timestamp,
+    real_now: Timestamp,
 ) -> Option<MissReason> {
-    let suspended = |suspension: &Suspension| {
-        suspension.since <= tick && suspension.until.is_none_or(|until| tick < until)
+    // What came before the suspension and was not decided then does not start while it lasts either.
+    let covers = |suspension: &Suspension, at: Timestamp| {
+        suspension.since <= at && suspension.until.is_none_or(|until| at < until)
     };
+    let suspended = |suspension: &Suspension| covers(suspension, tick) || covers(suspension, real_now);
     if schedule.suspend || record.suspension.as_ref().is_some_and(suspended) {
         return Some(MissReason::Suspended);
     }
@@ -261,16 +269,17 @@ fn start(
     None
 }
 
-/// Runs of an ETL that are not over, with the schedule in whose queue they wait, if they do.
+/// Runs of an ETL that are not over, with the schedule in whose queue they wait, if they do. A run that is retried waits for its
+/// place as well, and is nobody's to drop.
 fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Option<ScheduleKey>> {
-    let open = draft.open_runs().into_iter().filter(|key| key.etl == *etl);
-    let open =
-        open.filter_map(|key| draft.run(&key).filter(|run| run.end.is_none()).map(|run| (key.clone(), run)));
-    let queue = |run: &crate::run::Run| match &run.trigger {
-        Trigger::Schedule { schedule, .. } if run.started_at.is_none() => Some(schedule.clone()),
+    let is_new = |run: &Run| run.tasks.values().all(|task| task.attempts.is_empty());
+    let queue = |run: &Run| match &run.trigger {
+        Trigger::Schedule { schedule, .. } if run.started_at.is_none() && is_new(run) => {
+            Some(schedule.clone())
+        }
         Trigger::Schedule { .. } | Trigger::Manual { .. } | Trigger::Adopted => None,
     };
-    open.map(|(key, run)| (key, queue(run))).collect()
+    draft.unfinished_of(etl).into_iter().map(|run| (run.key.clone(), queue(run))).collect()
 }
 
 fn drop_queued(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {

@@ -174,8 +174,11 @@ impl Staged {
     fn end_window(&mut self, recorded: &Recorded, key: &RunKey, state: EndState) {
         let Some(run) = self.run(recorded, key) else { return };
         let Some(window) = run.window else { return };
-        let ledger = run.ledger();
-        self.ledger(recorded, &ledger).end(window, state);
+        // What never started did nothing to its data.
+        let untouched = state == EndState::Cancelled && run.started_at.is_none();
+        let key = run.ledger();
+        let ledger = self.ledger(recorded, &key);
+        if untouched { ledger.ask(window) } else { ledger.end(window, state) }
     }
 
     /// The staged value of a ledger.
