@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use etl_core::observed::{Node, Sighting, SwarmHealth};
+use etl_core::observed::{Node, Sighting, SwarmHealth, SwarmTaskState};
 use etl_swarm::{Hint, Swarm, SwarmError};
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -20,6 +20,11 @@ const PERIOD_MIN: Duration = Duration::from_millis(100);
 const PERIOD_MAX: Duration = Duration::from_secs(2);
 /// A list may take this share of the time at most: 1/50.
 const PERIOD_PER_LIST: u32 = 50;
+/// For each attempt that lives, a list waits this much longer: the more share one, the less each needs one of its own. It keeps
+/// what an attempt costs the managers below four requests.
+const PERIOD_PER_ATTEMPT: Duration = Duration::from_millis(25);
+/// Beyond so many, the longest period is reached anyway.
+const ATTEMPTS_SHARING_MAX: u32 = 1_000;
 /// From a container's end on this engine to Swarm's record of it: states are written in batches.
 const HINT_LAG: Duration = Duration::from_millis(50);
 /// Nodes are listed this often while an attempt lives; node events come sooner.
@@ -148,7 +153,8 @@ impl Observer {
     }
 
     async fn pause(&self, list_took: Duration, healthy: bool, stop: &CancellationToken) {
-        let least = (list_took * PERIOD_PER_LIST).clamp(PERIOD_MIN, PERIOD_MAX);
+        let share = self.shared_by() * PERIOD_PER_ATTEMPT;
+        let least = (list_took * PERIOD_PER_LIST).max(share).clamp(PERIOD_MIN, PERIOD_MAX);
         let busy = self.busy.load(Ordering::Relaxed);
         let period = match (healthy, busy) {
             (false, _) => DOWN_PERIOD,
@@ -158,15 +164,23 @@ impl Observer {
         tokio::select! {
             () = tokio::time::sleep(period) => {}
             // A hint is worth a look, though not sooner than Swarm has written what it hints at.
-            () = self.hinted(least, busy), if healthy => {}
+            () = self.hinted(least, share, busy), if healthy => {}
             () = stop.cancelled() => {}
         }
     }
 
+    /// Attempts that live, as far as the last list shows them.
+    fn shared_by(&self) -> u32 {
+        let snapshot = self.snapshot();
+        let live = snapshot.sightings.iter().filter(|seen| seen.state < SwarmTaskState::Complete);
+        u32::try_from(live.count()).unwrap_or(u32::MAX).min(ATTEMPTS_SHARING_MAX)
+    }
+
     /// Returns when a hint has come and there may be something to see.
-    async fn hinted(&self, least: Duration, busy: bool) {
+    async fn hinted(&self, least: Duration, share: Duration, busy: bool) {
         // Half the period: a hint is worth a list, and a burst of them is not worth the manager's time.
-        let earliest = tokio::time::sleep(if busy { (least / 2).max(PERIOD_MIN) } else { least });
+        let earliest = if busy { (least / 2).max(PERIOD_MIN).max(share.min(PERIOD_MAX)) } else { least };
+        let earliest = tokio::time::sleep(earliest);
         self.look.notified().await;
         if busy {
             tokio::time::sleep(HINT_LAG).await;
