@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::fake::{Fake, etlctl, run};
+use crate::fake::{Fake, asks_for, etlctl, run};
 use crate::views;
 
 const RUNS: &str = "GET /api/v1/runs?project=north&limit=50";
@@ -46,11 +46,7 @@ fn filters_reach_the_server_in_its_own_words() {
         ("get nodes", "nodes"),
         ("get source", "sources"),
     ] {
-        let fake = Fake::new();
-        let words: Vec<&str> = words.split(' ').collect();
-        run(fake.etlctl(&words));
-        let asked: Vec<String> = fake.asked().into_iter().map(|asked| asked.line).collect();
-        assert_eq!(asked, [format!("GET /api/v1/{expected}")], "{words:?}");
+        asks_for(words, expected);
     }
 }
 

@@ -119,3 +119,12 @@ pub fn run(mut command: assert_cmd::Command) -> (i32, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
+
+/// Runs `etlctl` with these words, and checks that it asks for this below `/api/v1/`, and for nothing else.
+pub fn asks_for(words: &str, expected: &str) {
+    let fake = Fake::new();
+    let words: Vec<&str> = words.split(' ').collect();
+    run(fake.etlctl(&words));
+    let asked: Vec<String> = fake.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(asked, [format!("GET /api/v1/{expected}")], "{words:?}");
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, run};
+use crate::fake::{Fake, asks_for, run};
 use crate::views;
 
 const WINDOWS: &str = "GET /api/v1/etls/north/rna/windows?limit=50";
@@ -87,11 +87,7 @@ fn their_filters_reach_the_server() {
             "ticks?project=default&schedule=nightly&since=2025-11-20T00%3A00%3A00Z&limit=50",
         ),
     ] {
-        let fake = Fake::new();
-        let words: Vec<&str> = words.split(' ').collect();
-        run(fake.etlctl(&words));
-        let asked: Vec<String> = fake.asked().into_iter().map(|asked| asked.line).collect();
-        assert_eq!(asked, [format!("GET /api/v1/{expected}")], "{words:?}");
+        asks_for(words, expected);
     }
 }
 
