@@ -164,8 +164,12 @@ impl Sim {
             return;
         }
         let fault = match &verb {
-            Verb::Run { .. } => Fault::RunAsked,
-            Verb::Cancel { .. } => Fault::CancelAsked,
+            Verb::Run { .. }
+            | Verb::Rerun { .. }
+            | Verb::Backfill { .. }
+            | Verb::Reset { .. }
+            | Verb::Webhook { .. } => Fault::RunAsked,
+            Verb::Cancel { .. } | Verb::CancelBackfill { .. } => Fault::CancelAsked,
             Verb::Retry { .. } => Fault::RetryAsked,
             Verb::Suspend { .. } => Fault::SuspendAsked,
             Verb::Resume { .. } => Fault::ResumeAsked,

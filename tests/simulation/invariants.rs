@@ -116,7 +116,11 @@ impl Sim {
                     );
                 }
             }
-            Trigger::Manual { .. } => {}
+            Trigger::Manual { .. }
+            | Trigger::Rerun { .. }
+            | Trigger::Backfill { .. }
+            | Trigger::Upstream { .. }
+            | Trigger::Webhook { .. } => {}
         }
     }
 

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::backfill::Backfill;
 use crate::ledger::LedgerKey;
-use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
+use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::recorded::{AcceptedFile, MissedTick, SourceStatus, Suspension};
 use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
@@ -76,6 +77,75 @@ pub enum Change {
     Resumed {
         /// Which.
         schedule: ScheduleKey,
+    },
+    /// What a schedule waits for succeeded. In the batch of the success: neither is ever true without the other.
+    InputSucceeded {
+        /// Whose input.
+        schedule: ScheduleKey,
+        /// Which, as in the spec.
+        input: String,
+        /// The run that brought it.
+        run: RunKey,
+        /// Over which data.
+        window: Option<Window>,
+        /// When.
+        at: Timestamp,
+    },
+    /// All inputs of a schedule were there, and became runs or were let pass: it waits for all of them again.
+    InputsTaken {
+        /// Whose.
+        schedule: ScheduleKey,
+    },
+    /// A call of a schedule's webhook was taken: another with its id starts nothing.
+    DeliveryTaken {
+        /// Whose.
+        schedule: ScheduleKey,
+        /// The caller's id of it.
+        delivery: String,
+    },
+    /// Somebody started an ETL anew: one version more, with a ledger of its own.
+    EtlReset {
+        /// Which.
+        etl: EtlKey,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A backfill exists.
+    BackfillCreated {
+        /// All of it.
+        backfill: std::sync::Arc<Backfill>,
+    },
+    /// The next windows of a backfill have their runs, or need none.
+    BackfillAdvanced {
+        /// Which.
+        backfill: BackfillKey,
+        /// Windows up to here.
+        next: usize,
+        /// How many of them were passed over, since another run stands for them.
+        passed: u64,
+    },
+    /// Somebody cancelled a backfill: no run of it starts any more.
+    BackfillCancelled {
+        /// Which.
+        backfill: BackfillKey,
+        /// Who.
+        by: String,
+    },
+    /// Nothing of a backfill is left to do.
+    BackfillEnded {
+        /// Which.
+        backfill: BackfillKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// An ended backfill is forgotten.
+    BackfillForgotten {
+        /// Which.
+        backfill: BackfillKey,
     },
     /// A run exists.
     RunAdmitted {
@@ -290,6 +360,15 @@ impl Change {
             | Self::ScheduleForgotten { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. }
+            | Self::InputSucceeded { .. }
+            | Self::InputsTaken { .. }
+            | Self::DeliveryTaken { .. }
+            | Self::EtlReset { .. }
+            | Self::BackfillCreated { .. }
+            | Self::BackfillAdvanced { .. }
+            | Self::BackfillCancelled { .. }
+            | Self::BackfillEnded { .. }
+            | Self::BackfillForgotten { .. }
             | Self::RunAdmitted { .. }
             | Self::RunStarted { .. }
             | Self::RunStopping { .. }

@@ -165,6 +165,9 @@ fn fingerprint(schedule: &Schedule) -> String {
             format!("cron {crons:?} in {:?} {dst:?}", zone.iana_name())
         }
         crate::spec::When::Every(period) => format!("every {period:?}"),
+        crate::spec::When::AfterCompletion(period) => format!("every {period:?} after completion"),
+        crate::spec::When::Inputs(inputs) => format!("on {inputs:?}"),
+        crate::spec::When::Webhook(_) => "webhook".to_owned(),
     };
     let window = schedule.window.map(|rule| (rule.lag, rule.size));
     let span = (window, schedule.start_at, schedule.end_at);

@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod backfill;
 pub mod backoff;
 pub mod change;
 pub mod cron;

@@ -109,6 +109,8 @@ pub struct ObjectKey {
 pub type EtlKey = ObjectKey;
 /// The key of a Schedule.
 pub type ScheduleKey = ObjectKey;
+/// The key of a backfill.
+pub type BackfillKey = ObjectKey;
 
 impl ObjectKey {
     /// A key from its two parts.

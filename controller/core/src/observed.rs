@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::action::ActionKey;
-use crate::name::{AttemptKey, EtlKey, Name, RunKey, ScheduleKey};
+use crate::backfill::Reprocess;
+use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::run::{LogSummary, NodeRef};
 use crate::source::Reading;
 use crate::spec::ParamValue;
@@ -233,6 +234,23 @@ pub struct Request {
     pub verb: Verb,
 }
 
+/// What a backfill is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillOrder {
+    /// From when to when.
+    pub span: Window,
+    /// Only what was asked for before and is missing.
+    pub missing: bool,
+    /// Which windows are done again.
+    pub reprocess: Reprocess,
+    /// At most so many of its runs are active.
+    pub max_active: u32,
+    /// Newest first.
+    pub reverse: bool,
+    /// Parameters of its runs.
+    pub params: BTreeMap<String, ParamValue>,
+}
+
 /// What can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verb {
@@ -249,6 +267,41 @@ pub enum Verb {
     Cancel {
         /// This one.
         run: RunKey,
+    },
+    /// A new run like an earlier one: its window, its parameters, today's spec.
+    Rerun {
+        /// This one.
+        run: RunKey,
+        /// With these parameters in place of its own.
+        params: BTreeMap<String, ParamValue>,
+    },
+    /// Runs over the windows of a span of the past.
+    Backfill {
+        /// Of this ETL.
+        etl: EtlKey,
+        /// What exactly.
+        order: BackfillOrder,
+    },
+    /// No more runs of a backfill; those that are open are cancelled.
+    CancelBackfill {
+        /// This one.
+        backfill: BackfillKey,
+    },
+    /// Start an ETL anew, with a fresh ledger.
+    Reset {
+        /// This one.
+        etl: EtlKey,
+        /// Why.
+        reason: String,
+    },
+    /// A webhook was called, and the call is genuine.
+    Webhook {
+        /// Of this schedule.
+        schedule: ScheduleKey,
+        /// The caller's id of the call.
+        delivery: String,
+        /// Parameters, rendered from its body.
+        params: BTreeMap<String, ParamValue>,
     },
     /// New attempts of a finished run's failed tasks, and of what was skipped for them.
     Retry {

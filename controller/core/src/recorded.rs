@@ -7,17 +7,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backfill::BackfillRecord;
 use crate::change::Change;
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
+use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::run::{Run, SpecHash, TaskRun};
 use crate::source::FileFaults;
 use crate::spec::Etl;
 
 mod apply;
+mod schedule;
 
-/// Newest missed ticks kept of a schedule, for people to look at; all are counted.
-pub const MISSED_TICKS_MAX: usize = 100;
+pub use schedule::{
+    DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, ScheduleRecord, Suspension,
+};
 
 /// Everything that is recorded.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +43,10 @@ pub struct Recorded {
     pub open: BTreeSet<RunKey>,
     /// Specs that runs keep.
     pub specs: BTreeMap<SpecHash, Arc<Etl>>,
+    /// Backfills, until they are forgotten.
+    pub backfills: BTreeMap<BackfillKey, BackfillRecord>,
+    /// ETLs that somebody started anew without git.
+    pub resets: BTreeMap<EtlKey, EtlReset>,
     /// Schedules with decided ticks that the store does not know yet.
     pub unsaved_schedules: BTreeSet<ScheduleKey>,
     /// When each schedule is to be looked at next.
@@ -86,6 +93,19 @@ pub struct Counters {
     pub fence: u64,
 }
 
+/// Somebody started an ETL anew, beside the `version` of its spec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtlReset {
+    /// How often; added to the spec's version.
+    pub count: u32,
+    /// Who did so last.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A spec file in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptedFile {
@@ -125,100 +145,6 @@ pub struct SourceError {
     pub at: Timestamp,
 }
 
-/// What is recorded of a schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScheduleRecord {
-    /// When it was first seen, in whole seconds: `every` counts from here.
-    pub first_seen: Timestamp,
-    /// The ETL's version that it was last anchored for: another begins anew.
-    #[serde(default = "first_version")]
-    pub version: u32,
-    /// What its clock looked like; a change of it re-anchors.
-    pub fingerprint: String,
-    /// Ticks up to and with this instant are decided.
-    pub decided_until: Timestamp,
-    /// Where its next window begins: the end of the last one, if its ticks close windows.
-    #[serde(default)]
-    pub window_end: Option<Timestamp>,
-    /// The newest tick that started a run.
-    pub last_tick: Option<Timestamp>,
-    /// Somebody's suspension, beside the spec's own.
-    pub suspension: Option<Suspension>,
-    /// Ticks that started no run, by reason.
-    pub missed_total: BTreeMap<MissReason, u64>,
-    /// The newest of them.
-    pub missed: Vec<MissedTick>,
-}
-
-/// An operator's suspension: kept beside the spec, never in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suspension {
-    /// Who.
-    pub by: String,
-    /// Why.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// Until then; for good if none.
-    pub until: Option<Timestamp>,
-}
-
-/// A tick that started no run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissedTick {
-    /// Its instant; the newest, if it stands for several.
-    pub tick: Timestamp,
-    /// Why.
-    pub reason: MissReason,
-    /// How many it stands for, at least.
-    #[serde(default = "one")]
-    pub count: u64,
-}
-
-fn first_version() -> u32 {
-    1
-}
-
-fn one() -> u64 {
-    1
-}
-
-/// Why a tick started no run: the label of the metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MissReason {
-    /// Older than `startingDeadline`.
-    Deadline,
-    /// `Forbid`, and the ETL was at its bound.
-    Forbid,
-    /// More than the newest that are caught up after an outage, or held in the queue.
-    Limit,
-    /// Suspended at the time.
-    Suspended,
-    /// It came while nothing could start it, and `catchup` lets it pass.
-    Catchup,
-    /// Its window is part of a newer tick's run.
-    Merged,
-    /// An edit moved its window to where all is decided: it has none.
-    Empty,
-}
-
-impl MissReason {
-    /// The label's value.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Deadline => "deadline",
-            Self::Forbid => "forbid",
-            Self::Limit => "limit",
-            Self::Suspended => "suspended",
-            Self::Catchup => "catchup",
-            Self::Merged => "merged",
-            Self::Empty => "empty",
-        }
-    }
-}
-
 /// The new values of the records that a batch of changes touches; `None` means gone.
 #[derive(Debug, Clone, Default)]
 pub struct Staged {
@@ -240,6 +166,12 @@ pub struct Staged {
     pub headers: BTreeSet<RunKey>,
     /// Kept specs.
     pub specs: BTreeMap<SpecHash, Option<Arc<Etl>>>,
+    /// Backfills.
+    pub backfills: BTreeMap<BackfillKey, Option<BackfillRecord>>,
+    /// Which of them are new: what they are to do is written once.
+    pub new_backfills: BTreeSet<BackfillKey>,
+    /// ETLs that somebody started anew.
+    pub resets: BTreeMap<EtlKey, EtlReset>,
     /// When schedules are due.
     pub agenda: BTreeMap<ScheduleKey, Option<Timestamp>>,
     /// The generation of specs that the agenda is built for.
@@ -271,7 +203,8 @@ impl Recorded {
 
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
-        let Staged { counters, files, source, ledgers, schedules, runs, specs, durable, .. } = staged;
+        let Staged { counters, files, source, ledgers, schedules, runs, specs, backfills, resets, .. } =
+            staged;
         self.agenda.generation = staged.agenda_generation.or(self.agenda.generation);
         self.swept_at = staged.swept_at.or(self.swept_at);
         for (key, at) in staged.agenda {
@@ -280,7 +213,7 @@ impl Recorded {
         self.counters = counters.unwrap_or(self.counters);
         self.source = source.unwrap_or_else(|| std::mem::take(&mut self.source));
         replace(&mut self.files, files);
-        if durable {
+        if staged.durable {
             self.unsaved_schedules.clear();
             self.unsaved_ledgers.clear();
         } else {
@@ -297,6 +230,8 @@ impl Recorded {
         }
         replace(&mut self.runs, runs);
         replace(&mut self.specs, specs);
+        replace(&mut self.backfills, backfills);
+        self.resets.extend(resets);
     }
 
     /// Rebuilds what follows from the records, after they were loaded from a store.

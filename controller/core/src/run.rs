@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerKey;
-use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
+use crate::name::{AttemptKey, BackfillKey, Name, RunKey, ScheduleKey};
 use crate::outcome::{EndState, Outcome, StopReason, StuckReason};
 use crate::spec::ParamValue;
 use crate::window::Window;
@@ -65,6 +65,34 @@ pub enum Trigger {
         /// Who, as far as known.
         user: String,
     },
+    /// A person or a program: once more what an earlier run did.
+    Rerun {
+        /// Who, as far as known.
+        user: String,
+        /// Which.
+        of: RunKey,
+    },
+    /// One window of a backfill.
+    Backfill {
+        /// Who asked for the backfill.
+        user: String,
+        /// Which.
+        backfill: BackfillKey,
+    },
+    /// What a schedule waits for succeeded.
+    Upstream {
+        /// Whose.
+        schedule: ScheduleKey,
+        /// Input, as in the spec → the run that brought it.
+        inputs: BTreeMap<String, RunKey>,
+    },
+    /// A program called a schedule's webhook.
+    Webhook {
+        /// Whose.
+        schedule: ScheduleKey,
+        /// The caller's id of this call.
+        delivery: String,
+    },
     /// Found running, and not in the store.
     Adopted,
 }
@@ -75,7 +103,29 @@ impl Trigger {
         match self {
             Self::Schedule { .. } => "schedule",
             Self::Manual { .. } => "manual",
+            Self::Rerun { .. } => "rerun",
+            Self::Backfill { .. } => "backfill",
+            Self::Upstream { .. } => "upstream",
+            Self::Webhook { .. } => "webhook",
             Self::Adopted => "adopted",
+        }
+    }
+
+    /// The schedule that started it.
+    pub fn schedule(&self) -> Option<&ScheduleKey> {
+        match self {
+            Self::Schedule { schedule, .. }
+            | Self::Upstream { schedule, .. }
+            | Self::Webhook { schedule, .. } => Some(schedule),
+            Self::Manual { .. } | Self::Rerun { .. } | Self::Backfill { .. } | Self::Adopted => None,
+        }
+    }
+
+    /// Who asked for it, if somebody did.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Manual { user } | Self::Rerun { user, .. } | Self::Backfill { user, .. } => Some(user),
+            Self::Schedule { .. } | Self::Upstream { .. } | Self::Webhook { .. } | Self::Adopted => None,
         }
     }
 }

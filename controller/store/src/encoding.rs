@@ -4,7 +4,10 @@
 //! ```text
 //! schema                           the version of this layout
 //! counters                         numbers that only rise
+//! backfill/<project>/<name>        what a backfill is to do; never changes
 //! file/<path>                      a spec file in force
+//! progress/<project>/<name>        how far a backfill is
+//! reset/<project>/<etl>            an ETL that somebody started anew
 //! ledger/<project>/<etl>/<version> the windows of a version of an ETL
 //! schedule/<project>/<name>        what is recorded of a schedule
 //! run/<project>/<etl>/<suffix>     a run without its tasks
@@ -16,8 +19,9 @@
 
 use std::sync::Arc;
 
+use etl_core::backfill::{BackfillRecord, Progress};
 use etl_core::ledger::LedgerKey;
-use etl_core::name::{Name, ObjectKey, RunKey};
+use etl_core::name::{BackfillKey, Name, ObjectKey, RunKey};
 use etl_core::recorded::{Recorded, Staged};
 use etl_core::run::{Run, TaskRun};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -81,10 +85,34 @@ pub(crate) fn edits(staged: &Staged) -> Result<Vec<Edit>, Fault> {
     for (hash, spec) in &staged.specs {
         edits.push(replace(format!("spec/{hash}"), spec.as_deref())?);
     }
+    for (etl, reset) in &staged.resets {
+        edits.push(put(format!("reset/{etl}"), reset)?);
+    }
+    for (key, record) in &staged.backfills {
+        edit_backfill(&mut edits, staged, key, record.as_ref())?;
+    }
     for (key, run) in &staged.runs {
         edit_run(&mut edits, staged, key, run.as_ref())?;
     }
     Ok(edits)
+}
+
+fn edit_backfill(
+    edits: &mut Vec<Edit>,
+    staged: &Staged,
+    key: &BackfillKey,
+    record: Option<&BackfillRecord>,
+) -> Result<(), Fault> {
+    let (order, progress) = (format!("backfill/{key}"), format!("progress/{key}"));
+    let Some(record) = record else {
+        edits.extend([order, progress].map(|subject| Edit::Remove(beginning(&subject))));
+        return Ok(());
+    };
+    if staged.new_backfills.contains(key) {
+        edits.push(put(order, record.backfill.as_ref())?);
+    }
+    edits.push(put(progress, &record.progress)?);
+    Ok(())
 }
 
 fn edit_run(edits: &mut Vec<Edit>, staged: &Staged, key: &RunKey, run: Option<&Run>) -> Result<(), Fault> {
@@ -273,6 +301,21 @@ fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Faul
         Some(("schedule", path)) => {
             let key = object_key(path).ok_or_else(foreign)?;
             recorded.schedules.insert(key, parse(subject, json)?);
+        }
+        Some(("reset", path)) => {
+            let key = object_key(path).ok_or_else(foreign)?;
+            recorded.resets.insert(key, parse(subject, json)?);
+        }
+        Some(("backfill", path)) => {
+            let key = object_key(path).ok_or_else(foreign)?;
+            let backfill = Arc::new(parse(subject, json)?);
+            recorded.backfills.insert(key, BackfillRecord { backfill, progress: Progress::default() });
+        }
+        Some(("progress", path)) => {
+            let key = object_key(path).ok_or_else(foreign)?;
+            let record = recorded.backfills.get_mut(&key);
+            record.ok_or_else(|| corrupt(subject, "its backfill is missing"))?.progress =
+                parse(subject, json)?;
         }
         Some(("spec", hash)) => {
             recorded.specs.insert(hash.into(), Arc::new(parse(subject, json)?));

@@ -30,6 +30,11 @@ pub(super) fn take(draft: &mut Draft) {
                 suspend(draft, schedule, suspension)
             }
             Verb::Resume { schedule } => resume(draft, schedule),
+            Verb::Rerun { .. }
+            | Verb::Backfill { .. }
+            | Verb::CancelBackfill { .. }
+            | Verb::Reset { .. }
+            | Verb::Webhook { .. } => refuse("NotBuilt", "not built".into(), ""),
         };
         draft.plan.answers.push((request.id.clone(), answer));
     }

@@ -40,6 +40,8 @@ pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -
         When::Cron { crons, zone, dst } => {
             crons.iter().filter_map(|cron| cron.next_after(after, zone, *dst)).min()
         }
+        // These are not due by the clock alone: see where their runs end, and where their callers are heard.
+        When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => None,
     };
     tick.filter(|tick| schedule.end_at.is_none_or(|end| *tick <= end))
 }
@@ -277,7 +279,13 @@ fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Op
         Trigger::Schedule { schedule, .. } if run.started_at.is_none() && is_new(run) => {
             Some(schedule.clone())
         }
-        Trigger::Schedule { .. } | Trigger::Manual { .. } | Trigger::Adopted => None,
+        Trigger::Schedule { .. }
+        | Trigger::Manual { .. }
+        | Trigger::Rerun { .. }
+        | Trigger::Backfill { .. }
+        | Trigger::Upstream { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Adopted => None,
     };
     draft.unfinished_of(etl).into_iter().map(|run| (run.key.clone(), queue(run))).collect()
 }
@@ -298,12 +306,6 @@ fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunK
 
 /// Whether runs of this schedule start beside others.
 pub(super) fn policy_of(draft: &Draft, trigger: &Trigger) -> ConcurrencyPolicy {
-    match trigger {
-        Trigger::Schedule { schedule, .. } => draft
-            .desired
-            .schedules
-            .get(schedule)
-            .map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency),
-        Trigger::Manual { .. } | Trigger::Adopted => ConcurrencyPolicy::Queue,
-    }
+    let object = trigger.schedule().and_then(|schedule| draft.desired.schedules.get(schedule));
+    object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency)
 }

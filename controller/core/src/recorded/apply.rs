@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged};
+use super::{
+    DELIVERIES_MAX, EtlReset, Input, MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged,
+};
+use crate::backfill::{BackfillRecord, Progress};
 use crate::change::Change;
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
+use crate::name::{AttemptKey, BackfillKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
 
@@ -29,7 +32,16 @@ impl Staged {
             | Change::ScheduleDecided { .. }
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
-            | Change::Resumed { .. } => self.apply_to_schedule(recorded, change),
+            | Change::Resumed { .. }
+            | Change::InputSucceeded { .. }
+            | Change::InputsTaken { .. }
+            | Change::DeliveryTaken { .. } => self.apply_to_schedule(recorded, change),
+            Change::EtlReset { .. } => self.reset(recorded, change),
+            Change::BackfillCreated { .. }
+            | Change::BackfillAdvanced { .. }
+            | Change::BackfillCancelled { .. }
+            | Change::BackfillEnded { .. }
+            | Change::BackfillForgotten { .. } => self.apply_to_backfill(recorded, change),
             Change::WindowAsked { ledger, window } => self.ledger(recorded, ledger).ask(*window),
             Change::RunAdmitted { run, spec } => {
                 if let Some(window) = run.window {
@@ -77,13 +89,13 @@ impl Staged {
         match change {
             Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end } => {
                 let slot = self.schedule(recorded, schedule);
-                let record = slot.get_or_insert_with(|| first_sight(*at));
+                let record = slot.get_or_insert_with(|| ScheduleRecord::first_sight(*at));
                 record.version = *version;
                 record.fingerprint.clone_from(fingerprint);
                 record.decided_until = *at;
                 record.window_end = *window_end;
                 if *first {
-                    record.first_seen = whole_seconds(*at);
+                    record.first_seen = ScheduleRecord::first_sight(*at).first_seen;
                 }
             }
             Change::ScheduleDecided { schedule, until, missed, window_end } => {
@@ -93,17 +105,80 @@ impl Staged {
                 }
             }
             Change::ScheduleForgotten { schedule } => *self.schedule(recorded, schedule) = None,
-            Change::Suspended { schedule, suspension } => {
+            Change::Suspended { schedule, .. }
+            | Change::Resumed { schedule }
+            | Change::InputSucceeded { schedule, .. }
+            | Change::InputsTaken { schedule }
+            | Change::DeliveryTaken { schedule, .. } => {
                 if let Some(record) = self.schedule(recorded, schedule) {
-                    record.suspension = Some(suspension.clone());
-                }
-            }
-            Change::Resumed { schedule } => {
-                if let Some(record) = self.schedule(recorded, schedule) {
-                    record.suspension = None;
+                    apply_to_known_schedule(record, change);
                 }
             }
             other => unreachable!("not a change of a schedule: {other:?}"),
+        }
+    }
+
+    fn reset(&mut self, recorded: &Recorded, change: &Change) {
+        let Change::EtlReset { etl, by, reason, at } = change else { return };
+        let known = self.resets.get(etl).or_else(|| recorded.resets.get(etl));
+        let count = known.map_or(0, |reset| reset.count).saturating_add(1);
+        let reset = EtlReset { count, by: by.clone(), reason: reason.clone(), at: *at };
+        self.resets.insert(etl.clone(), reset);
+    }
+
+    fn apply_to_backfill(&mut self, recorded: &Recorded, change: &Change) {
+        match change {
+            Change::BackfillCreated { backfill } => {
+                let record = BackfillRecord { backfill: backfill.clone(), progress: Progress::default() };
+                self.new_backfills.insert(backfill.key.clone());
+                self.backfills.insert(backfill.key.clone(), Some(record));
+            }
+            Change::BackfillForgotten { backfill } => {
+                self.backfills.insert(backfill.clone(), None);
+            }
+            Change::BackfillAdvanced { backfill, next, passed } => {
+                if let Some(progress) = self.progress(recorded, backfill) {
+                    progress.next = *next;
+                    progress.passed += passed;
+                }
+            }
+            Change::BackfillCancelled { backfill, by } => {
+                if let Some(progress) = self.progress(recorded, backfill) {
+                    progress.cancelled_by = Some(by.clone());
+                }
+            }
+            Change::BackfillEnded { backfill, at } => {
+                if let Some(progress) = self.progress(recorded, backfill) {
+                    progress.ended_at = Some(*at);
+                }
+            }
+            other => unreachable!("not a change of a backfill: {other:?}"),
+        }
+    }
+
+    fn progress(&mut self, recorded: &Recorded, key: &BackfillKey) -> Option<&mut Progress> {
+        let known = || recorded.backfills.get(key).cloned();
+        let record = self.backfills.entry(key.clone()).or_insert_with(known).as_mut()?;
+        Some(&mut record.progress)
+    }
+
+    /// What follows for a schedule or a backfill from the end of a run that it started.
+    fn note_end(&mut self, recorded: &Recorded, key: &RunKey, state: EndState, at: Timestamp) {
+        let Some(trigger) = self.run(recorded, key).map(|run| run.trigger.clone()) else { return };
+        if let Trigger::Backfill { backfill, .. } = &trigger
+            && let Some(progress) = self.progress(recorded, backfill)
+        {
+            progress.count(state);
+        }
+        if let Some(schedule) = trigger.schedule()
+            && let Some(record) = self.schedule(recorded, schedule)
+        {
+            record.completed_at = record.completed_at.max(Some(at));
+            match state {
+                EndState::Succeeded | EndState::Skipped => record.failures = 0,
+                EndState::Failed | EndState::TimedOut | EndState::Lost => record.failures += 1,
+                EndState::Cancelled => {}
+            }
         }
     }
 
@@ -115,6 +190,7 @@ impl Staged {
             }
             Change::RunEnded { run, state, at, message } => {
                 self.end_window(recorded, run, *state);
+                self.note_end(recorded, run, *state, *at);
                 self.with_run(recorded, run, |run| {
                     run.end = Some(RunEnd { state: *state, at: *at, message: message.clone() });
                 });
@@ -224,22 +300,27 @@ impl Staged {
     }
 }
 
-fn first_sight(at: Timestamp) -> ScheduleRecord {
-    ScheduleRecord {
-        first_seen: whole_seconds(at),
-        version: 1,
-        fingerprint: String::new(),
-        decided_until: at,
-        window_end: None,
-        last_tick: None,
-        suspension: None,
-        missed_total: Default::default(),
-        missed: Vec::new(),
+fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
+    match change {
+        Change::Suspended { suspension, .. } => {
+            record.suspension = Some(suspension.clone());
+            record.failures = 0;
+        }
+        Change::Resumed { .. } => record.suspension = None,
+        Change::InputSucceeded { input, run, window, at, .. } => {
+            let known = record.inputs.remove(input);
+            let windows = known.into_iter().flat_map(|known| Vec::from(known.windows)).chain(*window);
+            let (run, windows) = (run.clone(), windows.collect());
+            record.inputs.insert(input.clone(), Input { run, at: *at, windows });
+        }
+        Change::InputsTaken { .. } => record.inputs.clear(),
+        Change::DeliveryTaken { delivery, .. } => {
+            record.deliveries.push(delivery.clone());
+            let excess = record.deliveries.len().saturating_sub(DELIVERIES_MAX);
+            record.deliveries.drain(..excess);
+        }
+        other => unreachable!("not a change of a known schedule: {other:?}"),
     }
-}
-
-fn whole_seconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decode::{Decoder, Fields, Slot};
 use super::fault::{BAD_SCHEDULE, OUT_OF_RANGE, quote};
-use super::model::{Catchup, WindowRule};
+use super::model_schedule::{Catchup, WindowRule};
 use super::node::Scalar;
 use super::tables::{CATCHUP_LIMIT_MAX, CATCHUPS, NO_WINDOW, WINDOW};
 

@@ -9,7 +9,8 @@ use super::etl::read_etl;
 use super::fault::{
     ENVELOPE, Fault, NOT_TEXT, NOT_YET, Span, TOO_BIG, UNKNOWN_WORD, WRONG_PROJECT, WRONG_TYPE, quote,
 };
-use super::model::{Etl, Schedule};
+use super::model::Etl;
+use super::model_schedule::Schedule;
 use super::nearest::did_you_mean;
 use super::node::Node;
 use super::schedule::read_schedule;

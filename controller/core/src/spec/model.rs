@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cron::{Cron, Dst};
-use crate::name::{EtlKey, Name, ScheduleKey};
+use super::model_schedule::ConcurrencyPolicy;
+use crate::name::{EtlKey, Name};
 
 /// Waiting time before a first retry, when the spec names none.
 pub const RETRY_DELAY: SignedDuration = SignedDuration::from_secs(10);
@@ -128,6 +128,9 @@ pub struct Task {
     pub on_node_lost: OnNodeLost,
     /// How long `onNodeLost: wait` waits.
     pub node_lost_deadline: SignedDuration,
+    /// Datasets that are new when it succeeded.
+    #[serde(default)]
+    pub produces: Vec<String>,
 }
 
 /// What a dependency must have become.
@@ -259,101 +262,6 @@ pub enum OnNodeLost {
     Fail,
 }
 
-/// When runs of an ETL start by themselves.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
-    /// Project and name; an inline schedule bears its ETL's.
-    pub key: ScheduleKey,
-    /// The ETL, in the same project.
-    pub etl: Name,
-    /// The clock's part.
-    pub when: When,
-    /// Ticks pass without runs.
-    pub suspend: bool,
-    /// What a tick does when the ETL is at its bound of active runs.
-    pub concurrency: ConcurrencyPolicy,
-    /// A tick older than this is missed, not started.
-    pub starting_deadline: Option<SignedDuration>,
-    /// Given to the runs, checked against the ETL's parameters.
-    pub params: BTreeMap<String, ParamValue>,
-    /// The windows of data that its ticks close; nothing for `window: none`.
-    pub window: Option<WindowRule>,
-    /// Which of the ticks that came while nothing could start them are started later.
-    pub catchup: Catchup,
-    /// At most so many of them, the newest; and as many wait in its queue.
-    pub catchup_limit: usize,
-    /// Ticks before this instant do not exist; windows begin here.
-    pub start_at: Option<Timestamp>,
-    /// Nor do ticks after this one.
-    pub end_at: Option<Timestamp>,
-    /// Each tick is started later by a part of this, always the same for a schedule.
-    pub jitter: SignedDuration,
-}
-
-/// How a tick's window of data is cut: it ends `lag` before the tick, and begins where the one before it ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WindowRule {
-    /// For data that comes late.
-    pub lag: SignedDuration,
-    /// It reaches back at least so far: such windows overlap.
-    pub size: SignedDuration,
-}
-
-/// Which of the ticks that came while nothing could start them are started later. What is not started stays visible as missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Catchup {
-    /// None.
-    None,
-    /// The newest.
-    Last,
-    /// Each, the newest `catchupLimit`.
-    All,
-    /// One run over all their windows.
-    Merge,
-}
-
-impl Catchup {
-    /// The word in specs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Last => "last",
-            Self::All => "all",
-            Self::Merge => "merge",
-        }
-    }
-}
-
-/// The clock's part of a schedule.
-#[derive(Debug, Clone, PartialEq)]
-pub enum When {
-    /// Cron expressions; a tick is due when any of them is.
-    Cron {
-        /// At least one.
-        crons: Vec<Cron>,
-        /// The zone in which they are read.
-        zone: TimeZone,
-        /// What a clock change does to fixed times.
-        dst: Dst,
-    },
-    /// Every so often, counted from when the schedule was first seen.
-    Every(SignedDuration),
-}
-
-/// What a tick does when the ETL is at its bound of active runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ConcurrencyPolicy {
-    /// Start beside the others; only a written `maxActiveRuns` holds it.
-    Allow,
-    /// Skip the tick.
-    Forbid,
-    /// Cancel the schedule's active runs, then start.
-    Replace,
-    /// Wait for its turn.
-    #[default]
-    Queue,
-}
-
 impl Etl {
     /// How many runs may be active at once: as written, else 1; `Allow` lifts what is not written.
     pub fn active_runs_max(&self, concurrency: ConcurrencyPolicy) -> u32 {
@@ -389,6 +297,7 @@ impl Task {
             retries: Retries::default(),
             on_node_lost: OnNodeLost::default(),
             node_lost_deadline: NODE_LOST_DEADLINE,
+            produces: Vec::new(),
         }
     }
 }

@@ -11,7 +11,8 @@ use super::decode::{Decoder, Fields, Slot};
 use super::etl::read_param_value;
 use super::fault::{BAD_CRON, BAD_SCHEDULE, BAD_ZONE, NEVER_FIRES, OUT_OF_RANGE, Span, quote};
 use super::file::{Identity, Located, Object};
-use super::model::{ConcurrencyPolicy, ParamValue, Schedule, When};
+use super::model::ParamValue;
+use super::model_schedule::{ConcurrencyPolicy, History, Schedule, When};
 use super::nearest::did_you_mean;
 use super::tables::{CONCURRENCY_POLICIES, DST_RULES, SCHEDULE, SCHEDULE_SPEC};
 use crate::cron::{Cron, CronError, Dst};
@@ -92,6 +93,8 @@ pub(super) fn read_clock(
         start_at,
         end_at,
         jitter,
+        suspend_after_failures: None,
+        history: History::default(),
     };
     Some((schedule, marks))
 }

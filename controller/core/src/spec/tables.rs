@@ -2,7 +2,8 @@
 //! Data only.
 
 use super::keys::{Key, Shape, Table, foreign, not_yet, optional, required, words};
-use super::model::{Catchup, ConcurrencyPolicy, ParamKind, WindowRule};
+use super::model::ParamKind;
+use super::model_schedule::{Catchup, ConcurrencyPolicy, WindowRule};
 use super::task_tables::TASK;
 use crate::cron::Dst;
 

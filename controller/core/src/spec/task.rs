@@ -55,6 +55,7 @@ pub(super) fn read_task(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<(T
             .and_then(|slot| decoder.word(&slot, &ON_NODE_LOST))
             .unwrap_or(OnNodeLost::Retry),
         node_lost_deadline: duration_or(decoder, &fields, "nodeLostDeadline", NODE_LOST_DEADLINE),
+        produces: Vec::new(),
     };
     Some((task, dependencies))
 }

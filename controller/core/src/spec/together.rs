@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::fault::{BAD_PARAM, DEFINED_TWICE, Fault, Span, UNKNOWN_ETL};
 use super::file::{Located, Object, ObjectKind, ParsedFile};
-use super::model::{Etl, Schedule};
+use super::model::Etl;
+use super::model_schedule::Schedule;
 use super::nearest::did_you_mean;
 use super::params::param_faults;
 use super::tree::FAULTS_MAX;

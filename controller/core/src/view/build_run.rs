@@ -56,11 +56,17 @@ pub fn run_view(recorded: &Recorded, reasons: &[Reason], run: &Run, detail: bool
 }
 
 fn run_spec(run: &Run) -> RunSpecView {
-    let (schedule, tick, user) = match &run.trigger {
-        Trigger::Schedule { schedule, tick } => (Some(schedule.name.to_string()), Some(*tick), None),
-        Trigger::Manual { user } => (None, None, Some(user.clone())),
-        Trigger::Adopted => (None, None, None),
+    let tick = match &run.trigger {
+        Trigger::Schedule { tick, .. } => Some(*tick),
+        Trigger::Manual { .. }
+        | Trigger::Rerun { .. }
+        | Trigger::Backfill { .. }
+        | Trigger::Upstream { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Adopted => None,
     };
+    let schedule = run.trigger.schedule().map(|schedule| schedule.name.to_string());
+    let user = run.trigger.user().map(str::to_owned);
     RunSpecView {
         etl: run.key.etl.name.to_string(),
         trigger: run.trigger.word().to_owned(),

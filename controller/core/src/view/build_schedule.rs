@@ -7,7 +7,7 @@ use crate::cron::Cron;
 use crate::desired::ScheduleObject;
 use crate::plan::tick::next_tick;
 use crate::recorded::{Recorded, ScheduleRecord, Suspension};
-use crate::spec::{ConcurrencyPolicy, Schedule, When};
+use crate::spec::{ConcurrencyPolicy, Inputs, Schedule, When};
 use crate::units::format_duration;
 
 /// A schedule, whole.
@@ -56,13 +56,26 @@ fn when_words(schedule: &Schedule) -> String {
     match &schedule.when {
         When::Cron { crons, .. } => crons.iter().map(Cron::source).collect::<Vec<_>>().join("; "),
         When::Every(period) => format!("every {}", format_duration(*period)),
+        When::AfterCompletion(period) => format!("every {} after completion", format_duration(*period)),
+        When::Inputs(inputs) => inputs_words(inputs),
+        When::Webhook(_) => "webhook".to_owned(),
+    }
+}
+
+/// `on rna-daily, +2`: the first input, and how many more there are.
+fn inputs_words(inputs: &Inputs) -> String {
+    let mut all = inputs.etls.iter().map(ToString::to_string).chain(inputs.datasets.iter().cloned());
+    let first = all.next().unwrap_or_default();
+    match all.count() {
+        0 => format!("on {first}"),
+        more => format!("on {first}, +{more}"),
     }
 }
 
 fn zone_name(schedule: &Schedule) -> String {
     match &schedule.when {
         When::Cron { zone, .. } => zone.iana_name().unwrap_or("UTC").to_owned(),
-        When::Every(_) => String::new(),
+        When::Every(_) | When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => String::new(),
     }
 }
 

@@ -32,7 +32,12 @@ enum Fate<'a> {
 pub fn ticks(recorded: &Recorded) -> impl Iterator<Item = Tick<'_>> {
     let started = recorded.runs.values().filter_map(|run| match &run.trigger {
         Trigger::Schedule { schedule, tick } => Some(Tick { schedule, at: *tick, fate: Fate::Run(run) }),
-        Trigger::Manual { .. } | Trigger::Adopted => None,
+        Trigger::Manual { .. }
+        | Trigger::Rerun { .. }
+        | Trigger::Backfill { .. }
+        | Trigger::Upstream { .. }
+        | Trigger::Webhook { .. }
+        | Trigger::Adopted => None,
     });
     let missed = recorded.schedules.iter().flat_map(|(schedule, record)| {
         record.missed.iter().map(move |missed| Tick { schedule, at: missed.tick, fate: Fate::Missed(missed) })

@@ -32,28 +32,7 @@ fn etl_key() -> EtlKey {
 }
 
 fn task() -> Task {
-    Task {
-        depends_on: IndexMap::new(),
-        image: "busybox:1".into(),
-        entrypoint: None,
-        command: None,
-        environment: BTreeMap::new(),
-        working_dir: None,
-        user: None,
-        networks: vec![],
-        secrets: vec![],
-        configs: vec![],
-        volumes: vec![],
-        resources: Resources::default(),
-        placement: Placement::default(),
-        cap_add: vec![],
-        stop_grace_period: STOP_GRACE_PERIOD,
-        timeout: None,
-        start_timeout: START_TIMEOUT,
-        retries: Retries { limit: 2, ..Retries::default() },
-        on_node_lost: OnNodeLost::Retry,
-        node_lost_deadline: NODE_LOST_DEADLINE,
-    }
+    Task { retries: Retries { limit: 2, ..Retries::default() }, ..Task::of_image("busybox:1") }
 }
 
 /// `load` after `extract`, in that file order, which is not the order of names.
@@ -257,7 +236,7 @@ fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
         last_tick: Some(at(60)),
         suspension,
         missed_total: BTreeMap::from([(MissReason::Forbid, 2)]),
-        missed: vec![],
+        ..ScheduleRecord::first_sight(at(0))
     }
 }
 

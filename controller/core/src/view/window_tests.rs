@@ -146,15 +146,10 @@ fn desired(schedule: &str) -> Desired {
 
 fn schedule_record(missed: Vec<MissedTick>) -> ScheduleRecord {
     ScheduleRecord {
-        first_seen: at(0),
-        version: 1,
-        fingerprint: "f".into(),
         decided_until: at(100),
         window_end: Some(at(100)),
-        last_tick: None,
-        suspension: None,
-        missed_total: BTreeMap::new(),
         missed,
+        ..ScheduleRecord::first_sight(at(0))
     }
 }
 

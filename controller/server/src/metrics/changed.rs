@@ -57,6 +57,15 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
             | Change::RunStarted { .. }
             | Change::RunStopping { .. }
             | Change::RunReopened { .. }
+            | Change::InputSucceeded { .. }
+            | Change::InputsTaken { .. }
+            | Change::DeliveryTaken { .. }
+            | Change::EtlReset { .. }
+            | Change::BackfillCreated { .. }
+            | Change::BackfillAdvanced { .. }
+            | Change::BackfillCancelled { .. }
+            | Change::BackfillEnded { .. }
+            | Change::BackfillForgotten { .. }
             | Change::RunForgotten { .. }
             | Change::SpecForgotten { .. }
             | Change::ImagePinned { .. }

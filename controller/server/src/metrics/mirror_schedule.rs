@@ -68,7 +68,9 @@ impl Families {
         let (project, name) = (schedule.key.project.as_str(), schedule.key.name.as_str());
         let trigger = match schedule.when {
             When::Cron { .. } => "cron",
-            When::Every(_) => "every",
+            When::Every(_) | When::AfterCompletion(_) => "every",
+            When::Inputs(_) => "on",
+            When::Webhook(_) => "webhook",
         };
         self.info.add(&[project, name, schedule.etl.as_str(), trigger], 1.0);
         self.suspended.add(&[project, name, "spec"], f64::from(u8::from(schedule.suspend)));

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use etl_core::backfill::{Backfill, BackfillRecord, Progress, Reprocess};
 use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
 use etl_core::recorded::{
-    AcceptedFile, Counters, MissReason, MissedTick, Recorded, ScheduleRecord, Staged, Suspension,
+    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Recorded, ScheduleRecord, Staged,
+    Suspension,
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use etl_core::spec::ParamValue;
@@ -30,6 +32,8 @@ pub fn same(actual: &Recorded, expected: &Recorded) -> Result<(), String> {
     part("schedules", &actual.schedules, &expected.schedules)?;
     part("runs", &actual.runs, &expected.runs)?;
     part("open", &actual.open, &expected.open)?;
+    part("backfills", &actual.backfills, &expected.backfills)?;
+    part("resets", &actual.resets, &expected.resets)?;
     part("specs", &actual.specs, &expected.specs)
 }
 
@@ -98,7 +102,16 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         suspension: None,
         missed_total: [(MissReason::Forbid, u64::MAX)].into(),
         missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1 }],
+        completed_at: Some(at(61)),
+        failures: 2,
+        inputs: [("upstream".to_owned(), input())].into(),
+        deliveries: vec!["d-1".into()],
     }
+}
+
+fn input() -> Input {
+    let windows = Window::new(at(0), at(60)).into_iter().collect();
+    Input { run: run_key("m000000002"), at: at(59), windows }
 }
 
 /// A file whose text has that many KiB, and no chunk like another.
@@ -185,7 +198,43 @@ impl Dice {
         for hash in ["5f2c", "5f2c0"] {
             staged.specs.insert(hash.into(), Some(Arc::new(self.etl())));
         }
+        staged.resets.insert(run_key("m1").etl, self.reset());
+        for object in ["bf-1", "bf-1-2"] {
+            let key = ObjectKey::new(name("north"), name(object));
+            staged.new_backfills.insert(key.clone());
+            staged.backfills.insert(key.clone(), Some(self.backfill(key)));
+        }
         staged
+    }
+
+    fn reset(&mut self) -> EtlReset {
+        EtlReset { count: 2, by: self.text(), reason: self.text(), at: self.at() }
+    }
+
+    fn backfill(&mut self, key: ObjectKey) -> BackfillRecord {
+        let windows = self.ledger().asked.iter().collect();
+        let backfill = Backfill {
+            key,
+            etl: run_key("m1").etl,
+            version: 3,
+            span: Window::new(at(0), at(9)).unwrap(),
+            reprocess: self.one(&[Reprocess::None, Reprocess::Failed, Reprocess::All]),
+            max_active: 2,
+            reverse: self.below(2) == 0,
+            params: BTreeMap::new(),
+            by: self.text(),
+            created_at: self.at(),
+            windows,
+        };
+        let progress = Progress {
+            next: self.below(9),
+            succeeded: self.number(),
+            failed: self.number(),
+            passed: self.number(),
+            cancelled_by: self.maybe(Self::text),
+            ended_at: self.maybe(Self::at),
+        };
+        BackfillRecord { backfill: Arc::new(backfill), progress }
     }
 
     fn ledger(&mut self) -> Ledger {
@@ -217,6 +266,10 @@ impl Dice {
             suspension,
             missed_total: [(MissReason::Suspended, self.number())].into(),
             missed: vec![tick; self.below(101)],
+            completed_at: self.maybe(Self::at),
+            failures: 4,
+            inputs: [(self.text(), input())].into(),
+            deliveries: vec![self.text(); self.below(20)],
         }
     }
 
@@ -231,5 +284,7 @@ impl Dice {
         thin(self, &mut staged.schedules);
         thin(self, &mut staged.specs);
         thin(self, &mut staged.runs);
+        thin(self, &mut staged.backfills);
+        staged.resets.retain(|_, _| self.below(3) > 0);
     }
 }

@@ -221,6 +221,7 @@ impl Dice {
             retries: self.retries(),
             on_node_lost: self.one(&[OnNodeLost::Retry, OnNodeLost::Wait, OnNodeLost::Fail]),
             node_lost_deadline: self.duration(),
+            produces: vec![self.text()],
         }
     }
 

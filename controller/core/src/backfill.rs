@@ -1,0 +1,92 @@
+//! Backfills: somebody asked for the windows of a span of the past. What it is to do is fixed when it is made; its progress is
+//! recorded apart, since it changes with every run.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{BackfillKey, EtlKey};
+use crate::outcome::EndState;
+use crate::spec::ParamValue;
+use crate::window::Window;
+
+/// What somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backfill {
+    /// Project and name.
+    pub key: BackfillKey,
+    /// Of which ETL.
+    pub etl: EtlKey,
+    /// Of which version of it.
+    pub version: u32,
+    /// From when to when.
+    pub span: Window,
+    /// Which windows are done again.
+    pub reprocess: Reprocess,
+    /// At most so many of its runs are active.
+    pub max_active: u32,
+    /// Newest first.
+    pub reverse: bool,
+    /// Parameters of its runs.
+    pub params: BTreeMap<String, ParamValue>,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// What there is to do, in the order in which it is done.
+    pub windows: Vec<Window>,
+}
+
+/// Which windows of its span a backfill does again, beside those that no run stands for. What waits or runs is never doubled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reprocess {
+    /// None.
+    #[default]
+    None,
+    /// Those whose last run failed, or of which nobody knows.
+    Failed,
+    /// All.
+    All,
+}
+
+/// How far a backfill is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Windows up to here have a run, or were passed over.
+    pub next: usize,
+    /// Runs that succeeded.
+    pub succeeded: u64,
+    /// Runs that failed for good.
+    pub failed: u64,
+    /// Runs that were cancelled, and windows passed over since another run stood for them.
+    pub passed: u64,
+    /// Who cancelled it.
+    pub cancelled_by: Option<String>,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A backfill and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillRecord {
+    /// What was asked for.
+    pub backfill: std::sync::Arc<Backfill>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+impl Progress {
+    /// A run of it ended.
+    pub fn count(&mut self, state: EndState) {
+        match state {
+            EndState::Succeeded | EndState::Skipped => self.succeeded += 1,
+            EndState::Failed | EndState::TimedOut | EndState::Lost => self.failed += 1,
+            EndState::Cancelled => self.passed += 1,
+        }
+    }
+}
