@@ -3,6 +3,7 @@
 use etl_core::name::{AttemptKey, RunKey, ScheduleKey};
 use etl_core::observed::{Request, Verb};
 use etl_core::run::Run;
+use etl_core::window::Window;
 
 use crate::fault::Fault;
 use crate::sim::{Event, Sim};
@@ -120,6 +121,7 @@ impl Sim {
         let far = self.dice.one_of([30 * SECOND, 10 * MINUTE, HOUR]);
         let skew = (self.skew + self.dice.between(-far, far)).clamp(-HOUR, HOUR);
         self.befalls(if skew > self.skew { Fault::ClockForward } else { Fault::ClockBack });
+        self.leapt_at = if skew > self.skew { Some(self.now) } else { self.leapt_at };
         self.skew = skew;
     }
 
@@ -142,11 +144,12 @@ impl Sim {
         let run = self.dice.pick(&runs).cloned();
         let schedule = self.dice.pick(&schedules).cloned();
         let until = self.dice.permille(500).then(|| timestamp(self.wall() + self.seed as Ms % 7 * MINUTE));
+        let window = self.some_window();
         let verb = match self.dice.below(10) {
             0..=3 => self.dice.pick(&etls).map(|etl| Verb::Run {
                 etl: etl.clone(),
                 params: Default::default(),
-                window: None,
+                window,
             }),
             4 | 5 => run.map(|run| Verb::Cancel { run }),
             6 | 7 => run.map(|run| Verb::Retry { run, tasks: Vec::new() }),
@@ -159,11 +162,23 @@ impl Sim {
         }
     }
 
+    /// Data that somebody wants, mostly of the hours before; some of it is still to come.
+    fn some_window(&mut self) -> Option<Window> {
+        if !self.dice.permille(400) {
+            return None;
+        }
+        let whole = self.wall() - self.wall().rem_euclid(SECOND);
+        let start = whole - self.dice.between(1, 90) * MINUTE;
+        let end = start + SECOND * self.dice.between(1, 60 * 60);
+        Window::new(timestamp(start), timestamp(end))
+    }
+
     fn ask(&mut self, id: String, verb: Verb) {
         if !self.process.alive {
             return;
         }
         let fault = match &verb {
+            Verb::Run { window: Some(_), .. } => Fault::WindowAsked,
             Verb::Run { .. }
             | Verb::Rerun { .. }
             | Verb::Backfill { .. }
@@ -175,7 +190,7 @@ impl Sim {
             Verb::Resume { .. } => Fault::ResumeAsked,
         };
         self.befalls(fault);
-        if fault == Fault::RunAsked && self.dice.permille(300) {
+        if matches!(fault, Fault::RunAsked | Fault::WindowAsked) && self.dice.permille(300) {
             self.later(1, 30 * SECOND, Event::Repeat(Box::new((id.clone(), verb.clone()))));
         }
         self.leave_request(id, verb);

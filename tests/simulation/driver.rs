@@ -56,6 +56,7 @@ pub fn drive(seed: u64, options: Options) -> Outcome {
     let mut sim = world.sim();
     sim.check_end();
     sim.tally.virtual_ms = sim.now - start;
+    sim.tally.ticks = sim.durable_account.ticks;
     Outcome {
         tally: sim.tally.clone(),
         counts: sim.counts.clone(),

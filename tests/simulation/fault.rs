@@ -43,6 +43,7 @@ pub enum Fault {
     ClockBack,
     StoreEmptied,
     SpecEdited,
+    VersionRaised,
     SpecBroken,
     FileRemoved,
     DirectoryEmptied,
@@ -51,6 +52,7 @@ pub enum Fault {
     GitFailed,
     RunAsked,
     RunAskedTwice,
+    WindowAsked,
     CancelAsked,
     RetryAsked,
     SuspendAsked,
@@ -59,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 54] = [
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAtObserve,
@@ -100,6 +102,7 @@ impl Fault {
         Self::ClockBack,
         Self::StoreEmptied,
         Self::SpecEdited,
+        Self::VersionRaised,
         Self::SpecBroken,
         Self::FileRemoved,
         Self::DirectoryEmptied,
@@ -108,6 +111,7 @@ impl Fault {
         Self::GitFailed,
         Self::RunAsked,
         Self::RunAskedTwice,
+        Self::WindowAsked,
         Self::CancelAsked,
         Self::RetryAsked,
         Self::SuspendAsked,

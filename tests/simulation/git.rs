@@ -14,6 +14,9 @@ use crate::workload::{self, Style};
 /// The controller reads git this often.
 const SYNC_PERIOD: Ms = 30 * SECOND;
 
+/// One edit in so many thousand raises the ETL's version.
+const VERSION_SHARE: u64 = 250;
+
 /// A branch.
 #[derive(Debug, Default)]
 pub struct Git {
@@ -25,12 +28,14 @@ pub struct Git {
     allow_prune: bool,
     style: Style,
     etls: u64,
+    /// Of each ETL, as far as it was ever raised.
+    versions: BTreeMap<String, u32>,
 }
 
 impl Git {
     /// A first commit with a few ETLs.
-    pub fn new(dice: &mut Dice) -> Self {
-        let style = Style { every_secs_min: dice.one_of([40, 60, 90]) };
+    pub fn new(dice: &mut Dice, now: Ms) -> Self {
+        let style = Style { every_secs_min: dice.one_of([40, 60, 90]), now };
         let mut git = Self { style, ..Self::default() };
         for _ in 0..dice.between(1, 4) {
             git.add(dice);
@@ -41,7 +46,7 @@ impl Git {
     fn add(&mut self, dice: &mut Dice) {
         let name = format!("e{}", self.etls);
         self.etls += 1;
-        let text = workload::etl_file(dice, &name, self.style);
+        let text = workload::etl_file(dice, &name, 1, self.style);
         self.files.insert(format!("{name}.etl.yaml"), text);
     }
 
@@ -81,7 +86,7 @@ impl Sim {
 
     /// Somebody pushes.
     pub fn push(&mut self) {
-        self.git.failing = false;
+        (self.git.failing, self.git.style.now) = (false, self.wall());
         let old = self.git.files.clone();
         let fault = match self.dice.below(10) {
             0..=3 => self.edit(),
@@ -123,8 +128,14 @@ impl Sim {
         match self.one_file() {
             Some(path) if self.dice.permille(800) => {
                 let name = path.trim_end_matches(".etl.yaml").to_owned();
-                let text = workload::etl_file(&mut self.dice, &name, self.git.style);
+                let raised = self.dice.permille(VERSION_SHARE);
+                let version = self.git.versions.entry(name.clone()).or_insert(1);
+                *version += u32::from(raised);
+                let text = workload::etl_file(&mut self.dice, &name, *version, self.git.style);
                 self.git.files.insert(path, text);
+                if raised {
+                    self.befalls(Fault::VersionRaised);
+                }
             }
             Some(_) | None => self.git.add(&mut self.dice),
         }

@@ -37,7 +37,8 @@ pub struct Ledger {
     /// The highest fencing number given out by this store.
     pub fence: u64,
     pub admitted: BTreeSet<RunKey>,
-    pub ticks: BTreeSet<(ScheduleKey, Timestamp)>,
+    /// By the version that they were decided for: raising it begins anew.
+    pub ticks: BTreeSet<(ScheduleKey, u32, Timestamp)>,
     pub stores_lost: u32,
     pub silences: u64,
     /// Services put there by others; they must stay.

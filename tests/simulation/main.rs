@@ -1,6 +1,7 @@
 //! The simulation: the server's own loop over a model Swarm, a lossy store and virtual time, with seeded faults, and the invariants
 //! of the architecture checked after every step. Must touch no daemon, no clock that decides, no network: a seed is a story.
 
+mod account;
 mod args;
 mod behaviour;
 mod chaos;

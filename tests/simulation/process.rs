@@ -168,12 +168,15 @@ impl Sim {
             self.durable.install(staged.clone());
             self.check_durable_changes(&changes);
             self.check_decisions(&changes);
+            self.keep_account(&changes, &staged);
+            self.durable_account = self.account.clone();
             if self.crashes(Fault::CrashAfterCommit) {
                 return Err(crashed());
             }
         }
         if !staged.durable {
             self.check_decisions(&changes);
+            self.keep_account(&changes, &staged);
         }
         let specs_changed = !staged.files.is_empty();
         self.process.recorded.install(staged);
@@ -299,6 +302,7 @@ impl Sim {
             self.store = etl_store::MemoryStore::new();
             self.durable = Recorded::default();
             self.ledger.lose_store();
+            self.durable_account.lose_store();
         }
         self.note(format_args!("the process starts"));
         match self.store.load() {
@@ -307,6 +311,7 @@ impl Sim {
         }
         self.check_reload();
         self.durable = self.process.recorded.clone();
+        self.account = self.durable_account.clone();
         self.process.alive = true;
         self.rebuild();
         let life = self.process.life;

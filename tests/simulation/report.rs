@@ -36,6 +36,7 @@ impl Total {
         sum.probes += one.probes;
         sum.virtual_ms += one.virtual_ms;
         sum.answers += one.answers;
+        sum.ticks += one.ticks;
         self.counts.add(&outcome.counts);
         self.seeds += 1;
         if let Some(broken) = &outcome.broken {
@@ -117,10 +118,11 @@ fn tell(seed: u64, steps: u64) {
 }
 
 fn summary(total: &Total) {
-    let Tally { passes, events, runs, attempts, adopted, commits, probes, virtual_ms, answers } =
+    let Tally { passes, events, runs, attempts, adopted, commits, probes, virtual_ms, answers, ticks } =
         &total.tally;
     println!("{} seeds, {} hours of virtual time, {events} events", total.seeds, virtual_ms / 3_600_000);
     println!("{passes} passes, {commits} commits, {probes} probes of what time alone would do");
+    println!("{ticks} ticks decided, each a run or missed and listed");
     println!("{runs} runs ({adopted} adopted), {attempts} attempts, {answers} requests answered");
     let faults: Vec<String> =
         total.counts.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();

@@ -10,6 +10,7 @@ use etl_core::observed::{Answer, Verb};
 use etl_core::recorded::Recorded;
 use etl_store::MemoryStore;
 
+use crate::account::Account;
 use crate::dice::Dice;
 use crate::fault::{Fault, FaultCounts};
 use crate::git::Git;
@@ -105,6 +106,8 @@ pub struct Tally {
     pub probes: u64,
     pub virtual_ms: Ms,
     pub answers: u64,
+    /// Ticks that were decided, as far as that is durable.
+    pub ticks: u64,
 }
 
 /// One simulated world.
@@ -115,6 +118,8 @@ pub struct Sim {
     pub now: Ms,
     /// The controller's clock minus the true time.
     pub skew: Ms,
+    /// When it was last set forward.
+    pub leapt_at: Option<Ms>,
     pub queue: Queue<Event>,
     pub swarm: Swarm,
     pub process: Process,
@@ -122,6 +127,9 @@ pub struct Sim {
     /// What the store holds, as far as decisions depend on it.
     pub durable: Recorded,
     pub ledger: Ledger,
+    /// What the batches said of data, and what of it is durable.
+    pub account: Account,
+    pub durable_account: Account,
     pub git: Git,
     pub counts: FaultCounts,
     pub mood: Mood,
@@ -147,18 +155,21 @@ impl Sim {
             swarm.nodes.push(ModelNode::new(format!("n{index}"), cpus, skew));
         }
         let process = Process::new(&mut dice);
-        let git = Git::new(&mut dice);
+        let git = Git::new(&mut dice, start);
         Self {
             seed,
             dice,
             now: start,
             skew: 0,
+            leapt_at: None,
             queue: Queue::new(),
             swarm,
             process,
             store: MemoryStore::new(),
             durable: Recorded::default(),
             ledger: Ledger::default(),
+            account: Account::default(),
+            durable_account: Account::default(),
             git,
             counts: FaultCounts::default(),
             mood,

@@ -1,17 +1,23 @@
 //! Random small ETLs as YAML text, the way people write them; the loop reads them through the same door as git's.
 
 use crate::dice::Dice;
+use crate::time::{MINUTE, Ms, SECOND, timestamp};
 
 /// What the specs of a simulation may hold.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Style {
     /// Ticks come at least this many seconds apart.
     pub every_secs_min: i64,
+    /// The hour at which somebody writes it: `startAt` and `endAt` lie around it.
+    pub now: Ms,
 }
 
 /// An ETL's file.
-pub fn etl_file(dice: &mut Dice, name: &str, style: Style) -> String {
+pub fn etl_file(dice: &mut Dice, name: &str, version: u32, style: Style) -> String {
     let mut text = format!("apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n");
+    if version > 1 {
+        text += &format!("  version: {version}\n");
+    }
     if dice.permille(400) {
         text += &format!("  maxActiveRuns: {}\n", dice.between(1, 3));
     }
@@ -44,8 +50,8 @@ fn schedule(dice: &mut Dice, style: Style) -> String {
         String::new()
     };
     let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
-    let data = data(dice);
-    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{data}}}\n")
+    let (data, span) = (data(dice), span(dice, style.now));
+    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{data}{span}}}\n")
 }
 
 /// Windows and catching up, in all combinations.
@@ -64,6 +70,23 @@ fn data(dice: &mut Dice) -> String {
     let jitter =
         if dice.permille(150) { format!(", jitter: {}s", dice.between(1, 60)) } else { String::new() };
     format!("{window}{catchup}{limit}{jitter}")
+}
+
+/// From when to when: in the past, so that there is something to catch up with, and still to come.
+fn span(dice: &mut Dice, now: Ms) -> String {
+    let whole = now - now.rem_euclid(SECOND);
+    let mut text = String::new();
+    let mut begins = whole;
+    if dice.permille(250) {
+        let back = if dice.permille(100) { 180 } else { 40 };
+        begins = whole + SECOND * dice.between(-back * 60, 20 * 60);
+        text += &format!(", startAt: \"{}\"", timestamp(begins));
+    }
+    if dice.permille(150) {
+        let ends = begins.max(whole) + 3 * MINUTE + SECOND * dice.between(0, 40 * 60);
+        text += &format!(", endAt: \"{}\"", timestamp(ends));
+    }
+    text
 }
 
 fn task(dice: &mut Dice, index: i64) -> String {
@@ -126,7 +149,8 @@ mod tests {
     #[test]
     fn every_generated_file_is_a_good_spec() {
         for seed in 0..200 {
-            let text = etl_file(&mut Dice::new(seed), "shop", Style { every_secs_min: 40 });
+            let style = Style { every_secs_min: 40, now: 1_764_000_000_123 };
+            let text = etl_file(&mut Dice::new(seed), "shop", 1 + (seed % 3) as u32, style);
             let parsed = etl_core::spec::parse_file("shop.etl.yaml", text.as_bytes());
             assert_eq!(parsed.faults, [], "seed {seed}:\n{text}");
             assert!(!parsed.objects.is_empty(), "seed {seed}:\n{text}");

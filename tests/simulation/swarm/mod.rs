@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use etl_core::run::NodeRef;
-use etl_core::service::ServiceDraft;
+use etl_core::service::{LABEL_PREFIX, ServiceDraft};
 
 pub use calls::{Call, Wire};
 
@@ -89,6 +89,7 @@ pub struct Service {
 pub struct SwarmTask {
     pub service: String,
     pub attempt: AttemptKey,
+    pub version: u32,
     pub fence: u64,
     pub avoid: Vec<String>,
     pub reserved: i64,
@@ -162,7 +163,7 @@ impl Swarm {
         let skew = node.map_or(0, |node| node.skew);
         Sighting {
             attempt: task.attempt.clone(),
-            version: 1,
+            version: task.version,
             fence: task.fence,
             service: task.service.clone(),
             state: task.state,
@@ -228,10 +229,13 @@ impl Sim {
     /// Puts a service with its Swarm task into the Swarm.
     fn put_service(&mut self, draft: &ServiceDraft, attempt: &AttemptKey, late: bool) -> String {
         let (id, number) = (format!("s{}", self.swarm.number()), self.swarm.number());
-        let fence = draft.labels.get("swarm.etl.fence").and_then(|fence| fence.parse().ok()).unwrap_or(0);
+        let label = |name: &str| draft.labels.get(&format!("{LABEL_PREFIX}{name}"));
+        let fence = label("fence").and_then(|fence| fence.parse().ok()).unwrap_or(0);
+        let version = label("version").and_then(|version| version.parse().ok()).unwrap_or(1);
         let task = SwarmTask {
             service: id.clone(),
             attempt: attempt.clone(),
+            version,
             fence,
             avoid: avoided(draft),
             reserved: draft.resources.reservations.nano_cpus.unwrap_or(0),

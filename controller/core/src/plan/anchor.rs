@@ -69,23 +69,30 @@ fn before(instant: Timestamp) -> Timestamp {
     instant.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(instant)
 }
 
-/// Where the first window of a new schedule begins: at `startAt`, or where the ledger ends if that is later, so that no data is
-/// done twice; else at its last tick before now, so that it is a whole one. `other` is where the version before ended.
+/// Where the first window of a new schedule begins: at `startAt`, else at its last tick before now, so that it is a whole one; or
+/// where the ledger ends if that is later, so that no data is done twice. `other` is where the version before ended.
 fn first_window(draft: &Draft, schedule: &Schedule, version: u32, other: Option<Timestamp>) -> Timestamp {
     let asked = asked_until(draft, schedule, version);
     if let Some(start) = schedule.start_at {
         return asked.map_or(start, |asked| asked.max(start));
     }
-    let whole = Timestamp::from_second(draft.now.as_second()).unwrap_or(draft.now);
+    let whole = whole_second(draft.now);
     let from = draft.now.checked_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN);
     let tick = newest_tick(schedule, whole, from, whole).unwrap_or(whole);
     let lag = schedule.window.unwrap_or_default().lag;
     let begins = tick.checked_sub(lag).unwrap_or(tick);
-    other.filter(|_| asked.is_none()).map_or(begins, |other| other.min(begins))
+    match asked {
+        Some(asked) => begins.max(asked),
+        None => other.map_or(begins, |other| other.min(begins)),
+    }
 }
 
 fn asked_until(draft: &Draft, schedule: &Schedule, version: u32) -> Option<Timestamp> {
-    draft.ledger(&ledger_key(schedule, version))?.asked_until(draft.now)
+    draft.ledger(&ledger_key(schedule, version))?.asked_until(whole_second(draft.now))
+}
+
+fn whole_second(instant: Timestamp) -> Timestamp {
+    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
 }
 
 fn ledger_key(schedule: &Schedule, version: u32) -> LedgerKey {
@@ -101,9 +108,9 @@ fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timest
     if windowed.filter(|object| object.schedule.window.is_some()).count() > 1 {
         return;
     }
-    let until = begins.min(draft.now);
-    let asked = asked_until(draft, schedule, version);
-    if let Some(window) = asked.and_then(|asked| Window::new(asked, until)) {
+    // From the first of it all: between two windows that people asked for may lie some that nobody did.
+    let first = draft.ledger(&ledger).and_then(|ledger| ledger.asked.iter().next()).map(Window::start);
+    if let Some(window) = first.and_then(|first| Window::new(first, begins.min(draft.now))) {
         draft.change(Change::WindowAsked { ledger, window });
     }
 }

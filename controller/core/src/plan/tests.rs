@@ -16,6 +16,7 @@ use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
+mod comes_back;
 mod cronjob;
 mod windows;
 

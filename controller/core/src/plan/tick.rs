@@ -29,6 +29,9 @@ const SEARCHED_MAX: usize = 4_096;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
 const COUNTED_MAX: u64 = 1_000;
 
+/// Until the pass that follows at once.
+const SOON: SignedDuration = SignedDuration::from_millis(1);
+
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
     // `startAt` itself may be a tick, unless ticks close windows: the first one begins there.
@@ -110,6 +113,10 @@ fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let Some(record) = draft.schedule(key) else { return };
     let at = next_tick(&object.schedule, record.first_seen, record.decided_until);
     let at = at.map(|tick| tick.saturating_add(delay(&object.schedule)).unwrap_or(Timestamp::MAX));
+    if at.is_some_and(|at| at <= draft.now) {
+        // It begins in the past: the next pass decides what has come since then.
+        draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
+    }
     draft.change(Change::TickPlanned { schedule: key.clone(), at });
     at.into_iter().for_each(|at| draft.wake(at));
 }
@@ -241,8 +248,10 @@ fn start(
     let schedule = &object.schedule;
     let key = RunKey::of_tick(&etl.etl.key, &schedule.key, etl.etl.version, step.tick);
     if let Some(known) = draft.run(&key) {
-        // Adopted after the store was lost: nobody knows what it is over, so that data stays missing in plain sight.
-        let unknown = step.window.filter(|_| known.window.is_none());
+        // Adopted after the store was lost, nobody knows what it is over; started before the schedule went and came back, it may
+        // be over other data. What it does not stand for is missing in plain sight.
+        let stands = |window: &Window| known.window.is_some_and(|known| known.holds(*window));
+        let unknown = step.window.filter(|window| !stands(window));
         ask_for(draft, etl, unknown);
         return None;
     }

@@ -5,16 +5,16 @@ use crate::fixtures::seconds;
 use crate::ledger::{LedgerKey, WindowState};
 use crate::window::{Window, Windows};
 
-fn every(keys: &str) -> Story {
+pub(super) fn every(keys: &str) -> Story {
     Story::with([etl("hello", &format!("  schedule: {{every: 100s{keys}}}\n"))])
 }
 
-fn edit(story: &mut Story, schedule: &str) {
+pub(super) fn edit(story: &mut Story, schedule: &str) {
     let files = [etl("hello", &format!("  schedule: {{{schedule}}}\n"))].into();
     story.desired = Desired::build(&files, &story.desired);
 }
 
-fn pass(story: &mut Story, now: i64) -> Plan {
+pub(super) fn pass(story: &mut Story, now: i64) -> Plan {
     story.pass(at(now), Observed { listed_at: Some(at(now)), ..seen([]) })
 }
 
@@ -23,13 +23,13 @@ fn pair(window: Window) -> (i64, i64) {
 }
 
 /// The windows of all runs, oldest first.
-fn runs(story: &Story) -> Vec<(i64, i64)> {
+pub(super) fn runs(story: &Story) -> Vec<(i64, i64)> {
     let mut windows: Vec<_> = story.recorded.runs.values().filter_map(|run| run.window).map(pair).collect();
     windows.sort_unstable();
     windows
 }
 
-fn states(story: &Story) -> Vec<((i64, i64), &'static str)> {
+pub(super) fn states(story: &Story) -> Vec<((i64, i64), &'static str)> {
     let key = LedgerKey { etl: hello(), version: 1 };
     let open = story.recorded.open_runs().filter(|run| run.end.is_none());
     let (running, waiting): (Vec<_>, Vec<_>) = open.partition(|run| run.started_at.is_some());
