@@ -17,6 +17,7 @@ use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
 mod cronjob;
+mod templates;
 mod windows;
 
 /// A record that passes alter, and the specs in force.

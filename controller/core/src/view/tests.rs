@@ -33,6 +33,7 @@ fn etl_key() -> EtlKey {
 
 fn task() -> Task {
     Task {
+        when: None,
         depends_on: IndexMap::new(),
         image: "busybox:1".into(),
         entrypoint: None,
@@ -130,7 +131,8 @@ fn stopping() -> Option<Stopping> {
 fn a_task_is_in_one_state() {
     let with = |attempts: Vec<Attempt>| TaskRun { attempts, eligible_at: Some(at(2)), ..TaskRun::default() };
     let live = |phase| with(vec![attempt(1, phase)]);
-    let over = |state| TaskRun { end: Some(TaskEnd { state, at: at(9) }), ..with(vec![]) };
+    let over =
+        |state| TaskRun { end: Some(TaskEnd { state, at: at(9), message: String::new() }), ..with(vec![]) };
     let failed = ended(1, Outcome::ExitCode(3));
     for (task, expected) in [
         (TaskRun::default(), "Waiting"),
@@ -167,7 +169,7 @@ fn a_run_is_in_one_state_and_says_why() {
         with(TaskRun { attempts: vec![ended(1, Outcome::NodeLost)], stuck: stuck(), ..TaskRun::default() });
     let failed = TaskRun {
         attempts: vec![ended(1, Outcome::ExitCode(3))],
-        end: Some(TaskEnd { state: EndState::Failed, at: at(9) }),
+        end: Some(TaskEnd { state: EndState::Failed, at: at(9), message: String::new() }),
         ..TaskRun::default()
     };
     let end = |state| Some(RunEnd { state, at: at(10), message: String::new() });

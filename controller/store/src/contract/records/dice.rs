@@ -117,7 +117,11 @@ impl Dice {
             eligible_at: self.maybe(Self::at),
             retry_at: self.maybe(Self::at),
             forgiven: self.short(),
-            end: self.maybe(|dice| TaskEnd { state: EndState::Skipped, at: dice.at() }),
+            end: self.maybe(|dice| TaskEnd {
+                state: EndState::Skipped,
+                at: dice.at(),
+                message: String::new(),
+            }),
             stuck: self.maybe(|dice| Stuck {
                 reason: dice.one(&StuckReason::ALL),
                 since: dice.at(),
