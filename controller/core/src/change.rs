@@ -235,6 +235,8 @@ pub enum Change {
         state: EndState,
         /// When.
         at: Timestamp,
+        /// Why, where no attempt says it.
+        message: String,
     },
     /// A task stands still, or no longer does. Not durable: it follows from what is seen.
     TaskStuck {

@@ -177,6 +177,9 @@ pub struct TaskEnd {
     pub state: EndState,
     /// When.
     pub at: Timestamp,
+    /// Why, where no attempt says it: its `when`.
+    #[serde(default)]
+    pub message: String,
 }
 
 /// Why and since when a task stands still.

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::name::AttemptKey;
+use crate::rendered::{RenderError, Rendered, rendered};
 use crate::run::{NodeRef, Run, Trigger};
-use crate::spec::{FileRef, Mount, MountSource, ParamValue, Placement, Resources, Task};
+use crate::spec::{FileRef, Mount, MountSource, Placement, Resources, Task};
+use crate::template::escape;
 
 /// Prefix of every label of ours.
 pub const LABEL_PREFIX: &str = "swarm.etl.";
@@ -21,7 +23,7 @@ pub struct ServiceDraft {
     pub name: String,
     /// `swarm.etl.*`.
     pub labels: BTreeMap<String, String>,
-    /// As written in the spec.
+    /// As written in the spec, its tag filled in.
     pub image: String,
     /// By digest, if the run has pinned it.
     pub pinned: Option<String>,
@@ -102,7 +104,7 @@ pub fn labels(controller: &str, attempt: &AttemptKey, version: u32, fence: u64) 
     .collect()
 }
 
-/// The complete service of an attempt. `avoid` are nodes that lost or pushed out earlier attempts.
+/// The complete service of an attempt, its templates filled in. `avoid` are nodes that lost or pushed out earlier attempts.
 pub fn draft(
     controller: &str,
     run: &Run,
@@ -110,18 +112,22 @@ pub fn draft(
     attempt: &AttemptKey,
     fence: u64,
     avoid: &[NodeRef],
-) -> ServiceDraft {
+) -> Result<ServiceDraft, RenderError> {
+    let Rendered { image, entrypoint, command, environment, working_dir } =
+        rendered(run, task, attempt.number)?;
+    let mut env = environment;
+    env.extend(own_variables(run, attempt, fence));
     let mut placement = task.placement.clone();
     placement.constraints.extend(avoid.iter().map(|node| format!("node.id != {}", node.id)));
-    ServiceDraft {
+    Ok(ServiceDraft {
         name: attempt.service_name(),
         labels: labels(controller, attempt, run.version, fence),
-        image: task.image.clone(),
-        pinned: run.digests.get(&task.image).cloned(),
-        entrypoint: task.entrypoint.clone(),
-        args: task.command.clone(),
-        env: environment(run, task, attempt, fence),
-        working_dir: task.working_dir.clone(),
+        pinned: run.digests.get(&image).cloned(),
+        image,
+        entrypoint,
+        args: command,
+        env,
+        working_dir,
         user: task.user.clone(),
         networks: task.networks.clone(),
         secrets: task.secrets.clone(),
@@ -131,11 +137,11 @@ pub fn draft(
         placement,
         cap_add: task.cap_add.clone(),
         stop_grace_period: task.stop_grace_period,
-    }
+    })
 }
 
-/// The environment: the author's as written (Docker expands its `{{.`), then ours, escaped.
-fn environment(run: &Run, task: &Task, attempt: &AttemptKey, fence: u64) -> Vec<String> {
+/// Our part of the environment, escaped: Docker expands templates there.
+fn own_variables(run: &Run, attempt: &AttemptKey, fence: u64) -> Vec<String> {
     let mut ours = vec![
         ("ETL_PROJECT".to_owned(), run.key.etl.project.to_string()),
         ("ETL_NAME".to_owned(), run.key.etl.name.to_string()),
@@ -155,23 +161,9 @@ fn environment(run: &Run, task: &Task, attempt: &AttemptKey, fence: u64) -> Vec<
         ours.push(("ETL_WINDOW_END".to_owned(), window.end().to_string()));
     }
     for (name, value) in &run.params {
-        ours.push((format!("ETL_PARAM_{}", name.to_ascii_uppercase()), param_text(value)));
+        ours.push((format!("ETL_PARAM_{}", name.to_ascii_uppercase()), value.to_string()));
     }
-    let author = task.environment.iter().map(|(key, value)| format!("{key}={value}"));
-    author.chain(ours.into_iter().map(|(key, value)| format!("{key}={}", escape_template(&value)))).collect()
-}
-
-fn param_text(value: &ParamValue) -> String {
-    match value {
-        ParamValue::Boolean(value) => value.to_string(),
-        ParamValue::Integer(value) => value.to_string(),
-        ParamValue::String(value) => value.clone(),
-    }
-}
-
-/// Makes Docker's template expansion give `text` back unchanged: Swarm expands Go templates in the environment.
-pub fn escape_template(text: &str) -> String {
-    text.replace("{{", "{{\"{{\"}}")
+    ours.into_iter().map(|(key, value)| format!("{key}={}", escape(&value))).collect()
 }
 
 /// What the operator's rules say against these powers, in words; nothing means they are granted.
@@ -222,18 +214,6 @@ fn holds_docker_socket(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_run_puts_into_the_environment_survives_dockers_expansion() {
-        for (text, expected) in [
-            ("plain", "plain"),
-            ("{{.Node.Hostname}}", r#"{{"{{"}}.Node.Hostname}}"#),
-            ("{{{", r#"{{"{{"}}{"#),
-            ("a}}b", "a}}b"),
-        ] {
-            assert_eq!(escape_template(text), expected);
-        }
-    }
 
     #[test]
     fn bind_mounts_are_refused_unless_allowed_and_the_docker_socket_always() {

@@ -13,6 +13,8 @@ mod envelope;
 mod keys;
 #[path = "spec_faults/mounts.rs"]
 mod mounts;
+#[path = "spec_faults/templates.rs"]
+mod templates;
 
 use std::path::Path;
 
@@ -75,6 +77,7 @@ fn rows() -> Vec<Row> {
         container::container_rows(),
         mounts::mount_rows(),
         deploy::deploy_rows(),
+        templates::template_rows(),
         clocks::graph_rows(),
         clocks::schedule_rows(),
         clocks::window_rows(),

@@ -55,6 +55,24 @@ fn hostile_files_are_refused_within_their_budgets() {
 }
 
 #[test]
+fn templates_without_end_are_read_within_their_budgets() {
+    let tasks = |line: &str| {
+        let tasks: String =
+            (0..100).map(|at| format!("    t{at}: {{image: a, script: '{line}'}}\n")).collect();
+        format!("apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: a}}\nspec:\n  tasks:\n{tasks}")
+    };
+    for (what, line, faults) in [
+        ("as many as a text may have", "{{ not 1 }}".repeat(900), 0),
+        ("more than a text may have", "{{1}}".repeat(2_000), 100),
+        ("braces without end", "{".repeat(10_000), 100),
+        ("placeholders without end", "{{.".repeat(3_000), 0),
+        ("parentheses without end", format!("{{{{{}}}}}", "(".repeat(1_000)), 100),
+    ] {
+        assert_eq!(read(tasks(&line).as_bytes()).faults.len(), faults, "{what}");
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_are_told_with_their_place() {
     let parsed = read(b"kind: ETL\nname: \xff\xfe");
     assert_eq!((parsed.faults[0].code, parsed.faults[0].line, parsed.faults[0].column), ("E002", 2, 7));

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::draft::Draft;
 use super::placement::avoidable;
+use super::report::refuse;
 use super::retry::avoids_node;
 use crate::action::{Action, ActionKey, ActionKind};
 use crate::change::Change;
@@ -11,10 +12,13 @@ use crate::name::AttemptKey;
 use crate::observed::NodeStatus;
 use crate::outcome::Outcome;
 use crate::reason::WaitsFor;
+use crate::rendered::RenderError;
 use crate::run::{Attempt, LogSummary, NodeRef, Phase, Run, TaskRun};
 use crate::service;
 use crate::spec::Task;
 
+/// The next instant that another pass can have.
+const AT_ONCE: SignedDuration = SignedDuration::from_millis(1);
 /// What runs shorter has its log read once, at its end: following costs a request more.
 const FOLLOW_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
@@ -60,8 +64,18 @@ fn start(draft: &mut Draft, run: &Run, task: &TaskRun, spec: &Task, key: &Attemp
     }
     let avoid = nodes_to_avoid(draft, spec, task);
     let controller = &draft.desired.policy.controller;
-    let service = service::draft(controller, run, spec, key, attempt.fence, &avoid);
-    draft.act(Action::StartAttempt { attempt: key.clone(), draft: Box::new(service) });
+    match service::draft(controller, run, spec, key, attempt.fence, &avoid) {
+        Ok(service) => draft.act(Action::StartAttempt { attempt: key.clone(), draft: Box::new(service) }),
+        Err(error) => reject(draft, key, &error),
+    }
+}
+
+/// Trying again would give the same: the attempt ends before it began. An earlier creation of it, with other code of ours,
+/// cannot be: what is created once is never started again.
+fn reject(draft: &mut Draft, key: &AttemptKey, error: &RenderError) {
+    refuse(draft, key, error.to_string(), draft.now);
+    // What follows is decided by a pass of its own.
+    draft.wake(draft.now.saturating_add(AT_ONCE).unwrap_or(draft.now));
 }
 
 /// Nodes that lost or pushed out an earlier attempt, as long as another one certainly fits.

@@ -44,6 +44,10 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
         *active += 1;
         draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
         super::flow::advance_started(draft, key);
+        // A run whose tasks were all skipped is over, and its place is free.
+        if draft.run(key).is_some_and(|run| run.end.is_some()) {
+            *active -= 1;
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::change::Change;
 use crate::name::{AttemptKey, Name, RunKey};
 use crate::outcome::{EndState, Outcome, StopReason};
 use crate::reason::WaitsFor;
+use crate::rendered;
 use crate::run::{Attempt, Phase, Run, Stopping, TaskRun, Trigger};
 use crate::spec::{Etl, Task};
 
@@ -139,8 +140,12 @@ fn end_stopped_task(
 }
 
 fn end_task(draft: &mut Draft, run: &RunKey, task: &Name, state: EndState) {
+    end_task_with(draft, run, task, state, String::new());
+}
+
+fn end_task_with(draft: &mut Draft, run: &RunKey, task: &Name, state: EndState, message: String) {
     let at = draft.now;
-    draft.change(Change::TaskEnded { run: run.clone(), task: task.clone(), state, at });
+    draft.change(Change::TaskEnded { run: run.clone(), task: task.clone(), state, at, message });
 }
 
 fn decide_retry(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task, task: &TaskRun, last: &Attempt) {
@@ -170,7 +175,20 @@ fn check_dependencies(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task)
     let open: Vec<String> =
         met.iter().filter(|(_, met)| met.is_none()).map(|(name, _)| name.to_string()).collect();
     if open.is_empty() {
-        draft.change(Change::TaskEligible { run: key.clone(), task: name.clone(), at: draft.now });
+        check_condition(draft, key, name, spec);
+    }
+}
+
+/// What comes before the task is done: its `when` says whether it runs.
+fn check_condition(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task) {
+    let Some(run) = draft.run(key) else { return };
+    let number = run.tasks.get(name).and_then(|task| task.attempts.last()).map_or(1, |last| last.number + 1);
+    match rendered::condition(run, spec, number) {
+        Ok(true) => {
+            draft.change(Change::TaskEligible { run: key.clone(), task: name.clone(), at: draft.now });
+        }
+        Ok(false) => end_task_with(draft, key, name, EndState::Skipped, "its `when` is false".to_owned()),
+        Err(error) => end_task_with(draft, key, name, EndState::Failed, error.to_string()),
     }
 }
 
@@ -215,9 +233,12 @@ fn verdict(run: &Run, spec: &Etl) -> (EndState, String) {
     }
     if let Some((name, end, task)) = first {
         let outcome = task.attempts.last().and_then(|attempt| attempt.end.as_ref());
-        let outcome =
-            outcome.map_or_else(String::new, |end| format!(": {} {}", end.outcome.word(), end.message));
-        return (end.state, format!("task {name} {}{outcome}", end.state.word()));
+        let why = match (end.message.as_str(), outcome) {
+            ("", Some(end)) => format!(": {} {}", end.outcome.word(), end.message),
+            ("", None) => String::new(),
+            (message, _) => format!(": {message}"),
+        };
+        return (end.state, format!("task {name} {}{why}", end.state.word()));
     }
     let unseen: Vec<&str> =
         spec.tasks.keys().filter(|name| !run.tasks.contains_key(*name)).map(Name::as_str).collect();

@@ -8,6 +8,7 @@ use crate::change::Change;
 use crate::name::AttemptKey;
 use crate::observed::{Answer, Refused, Report};
 use crate::outcome::{Outcome, RejectedBy};
+use crate::rendered;
 use crate::run::{Attempt, AttemptEnd, LogSummary};
 
 /// First delay after a creation that failed for a passing reason; doubles.
@@ -45,7 +46,11 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, report: &Rep
                 pin(draft, key, digest);
             }
         }
-        Answer::Refused { why, message } => refuse(draft, key, attempt, *why, message, at),
+        Answer::Refused { why, message } => {
+            if attempt.end.is_none() && attempt.service.is_none() {
+                refuse(draft, key, told(*why, message), at);
+            }
+        }
         Answer::CreateFailed { message } => {
             let failures = attempt.create_failures.saturating_add(1);
             let delay = backoff::delay(CREATE_DELAY, CREATE_DELAY_MAX, failures);
@@ -62,35 +67,28 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, report: &Rep
 
 fn pin(draft: &mut Draft, key: &AttemptKey, digest: &str) {
     let Some(run) = draft.run(&key.run) else { return };
-    let Some(image) = draft.spec(run).and_then(|etl| etl.tasks.get(&key.task).map(|task| task.image.clone()))
-    else {
-        return;
-    };
+    let Some(spec) = draft.spec(run) else { return };
+    let task = spec.tasks.get(&key.task);
+    // It was rendered when the service was made, so it is now.
+    let Some(image) = task.and_then(|task| rendered::image(run, task, key.number).ok()) else { return };
     if !run.digests.contains_key(&image) {
         draft.change(Change::ImagePinned { run: key.run.clone(), image, digest: digest.to_owned() });
     }
 }
 
-/// Nothing was created, and nothing will be: there is no log and no service to let go of.
-fn refuse(
-    draft: &mut Draft,
-    key: &AttemptKey,
-    attempt: &Attempt,
-    why: Refused,
-    message: &str,
-    at: Timestamp,
-) {
-    if attempt.end.is_some() || attempt.service.is_some() {
-        return;
-    }
-    let message = match why {
+fn told(why: Refused, message: &str) -> String {
+    match why {
         Refused::ForeignService => format!("{message}; it is left alone"),
         Refused::Missing | Refused::Forbidden | Refused::Invalid => message.to_owned(),
-    };
+    }
+}
+
+/// Nothing was created, and nothing will be: there is no log and no service to let go of.
+pub(super) fn refuse(draft: &mut Draft, key: &AttemptKey, message: String, at: Timestamp) {
     let outcome = Outcome::Rejected(RejectedBy::Spec);
     draft.change(Change::AttemptEnded { attempt: key.clone(), end: AttemptEnd { outcome, at, message } });
     draft.change(Change::LogKept { attempt: key.clone(), log: NO_LOG });
-    release(draft, key, attempt, at);
+    draft.change(Change::AttemptReleased { attempt: key.clone(), at });
 }
 
 fn keep_log(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, log: LogSummary) {

@@ -214,10 +214,12 @@ impl Staged {
             Change::TaskRetrying { run, task, at } => {
                 self.with_task(recorded, run, task, |task| task.retry_at = Some(*at));
             }
-            Change::TaskEnded { run, task, state, at } => self.with_task(recorded, run, task, |task| {
-                task.end = Some(TaskEnd { state: *state, at: *at });
-                task.retry_at = None;
-            }),
+            Change::TaskEnded { run, task, state, at, message } => {
+                self.with_task(recorded, run, task, |task| {
+                    task.end = Some(TaskEnd { state: *state, at: *at, message: message.clone() });
+                    task.retry_at = None;
+                })
+            }
             Change::TaskStuck { run, task, stuck } => {
                 self.with_task(recorded, run, task, |task| task.stuck.clone_from(stuck));
             }

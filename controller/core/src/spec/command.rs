@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::decode::{Decoder, Fields, Slot};
-use super::fault::{BAD_COMMAND, BAD_ENVIRONMENT, DUPLICATE_KEY, quote};
+use super::fault::{BAD_COMMAND, BAD_ENVIRONMENT, DUPLICATE_KEY, TEMPLATE, quote};
+use crate::template;
 
 /// Longest single argument or variable: Linux refuses to start a program with a longer one.
-const ARGUMENT_BYTES_MAX: usize = 128 * 1024 - 1;
+pub(crate) const ARGUMENT_BYTES_MAX: usize = 128 * 1024 - 1;
+
+/// What runs a script, which follows.
+pub(crate) const SHELL: [&str; 2] = ["/bin/sh", "-ec"];
 
 /// Variables that every attempt is given.
 const OWN_VARIABLES: [&str; 14] = [
@@ -42,7 +46,7 @@ pub(super) fn read_command(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -> (W
     }
     let Some(text) = decoder.filled_text(&script) else { return (None, None) };
     check_length(decoder, &script, text.len());
-    (Some(vec!["/bin/sh".into(), "-ec".into(), text.to_owned()]), None)
+    (Some(SHELL.into_iter().chain([text]).map(str::to_owned).collect()), None)
 }
 
 fn check_length(decoder: &mut Decoder<'_>, slot: &Slot<'_>, bytes: usize) {
@@ -81,26 +85,27 @@ fn read_words(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Words {
 }
 
 /// Words as a shell would split them, without anything else a shell does; nothing if a quote is not closed.
+/// A template stays whole, whatever is in it.
 fn split_words(text: &str) -> Words {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
-    let mut characters = text.chars();
+    let mut characters = template::undivided(text);
     // Ends: each turn consumes a character.
-    while let Some(c) = characters.next() {
-        match c {
-            ' ' | '\t' | '\n' | '\r' => words.extend(word.take()),
-            '\'' => {
+    while let Some(character) = characters.next() {
+        match character {
+            " " | "\t" | "\n" | "\r" => words.extend(word.take()),
+            "'" => {
                 let word = word.get_or_insert_default();
                 loop {
                     match characters.next()? {
-                        '\'' => break,
-                        inside => word.push(inside),
+                        "'" => break,
+                        inside => word.push_str(inside),
                     }
                 }
             }
-            '"' => double_quoted(&mut characters, word.get_or_insert_default())?,
-            '\\' => word.get_or_insert_default().push(characters.next()?),
-            other => word.get_or_insert_default().push(other),
+            "\"" => double_quoted(&mut characters, word.get_or_insert_default())?,
+            "\\" => word.get_or_insert_default().push_str(characters.next()?),
+            other => word.get_or_insert_default().push_str(other),
         }
     }
     words.extend(word);
@@ -108,15 +113,15 @@ fn split_words(text: &str) -> Words {
 }
 
 /// Inside of double quotes a backslash is one, unless it stands before `"`, `\`, `$` or a backtick.
-fn double_quoted(characters: &mut std::str::Chars<'_>, word: &mut String) -> Option<()> {
+fn double_quoted<'t>(characters: &mut impl Iterator<Item = &'t str>, word: &mut String) -> Option<()> {
     loop {
         match characters.next()? {
-            '"' => return Some(()),
-            '\\' => match characters.next()? {
-                escaped @ ('"' | '\\' | '$' | '`') => word.push(escaped),
-                plain => word.extend(['\\', plain]),
+            "\"" => return Some(()),
+            "\\" => match characters.next()? {
+                escaped @ ("\"" | "\\" | "$" | "`") => word.push_str(escaped),
+                plain => word.extend(["\\", plain]),
             },
-            inside => word.push(inside),
+            inside => word.push_str(inside),
         }
     }
 }
@@ -172,6 +177,9 @@ fn check_variable(decoder: &mut Decoder<'_>, key: &str, at: &std::ops::Range<usi
             &message,
             Some("choose another name, and read the value at run time"),
         );
+    } else if template::is_template(key) {
+        let message = format!("{} is not the name of a variable", quote(key));
+        decoder.fault(TEMPLATE, at, &message, Some("a template may be a variable's value, never its name"));
     } else if key.is_empty() || key.contains(|c: char| c == '=' || c.is_whitespace() || c.is_control()) {
         let message = format!("{} is not the name of a variable", quote(key));
         decoder.fault(BAD_ENVIRONMENT, at, &message, Some("use letters, digits and `_`"));
@@ -195,6 +203,10 @@ mod tests {
             ("echo 'open", None),
             ("echo \"open", None),
             ("echo \\", None),
+            ("a {{ run.id | default('b c') }}/x y", Some(vec!["a", "{{ run.id | default('b c') }}/x", "y"])),
+            ("'{{ params.a }} b' \"{{ \"x\" }}\"", Some(vec!["{{ params.a }} b", "{{ \"x\" }}"])),
+            ("f {{.A}} {{.B C}}", Some(vec!["f", "{{.A}}", "{{.B", "C}}"])),
+            ("a {{ b", Some(vec!["a", "{{", "b"])),
         ] {
             let expected = expected.map(|words| words.into_iter().map(str::to_owned).collect());
             assert_eq!(split_words(text), expected, "{text:?}");

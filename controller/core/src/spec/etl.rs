@@ -13,6 +13,7 @@ use super::node::{Entry, Scalar};
 use super::schedule::read_clock;
 use super::tables::{ACTIVE_RUNS_MAX, ETL, ETL_SPEC, INLINE_SCHEDULE, PARAM, PARAM_KINDS, VERSION_MAX};
 use super::task::read_task;
+use super::templates::Templates;
 use crate::name::Name;
 
 /// Longest name of a parameter.
@@ -29,7 +30,9 @@ pub(super) fn read_etl(
     };
     let Some(fields) = decoder.fields(&spec, &ETL_SPEC) else { return Vec::new() };
     let params = fields.slot("params").map(|slot| read_params(decoder, &slot)).unwrap_or_default();
-    let tasks = fields.slot("tasks").map(|slot| read_tasks(decoder, &slot)).unwrap_or_default();
+    let written = fields.slot("params").and_then(|slot| slot.entries()).into_iter().flatten();
+    let templates = Templates::new(written.map(|entry| entry.key.to_string()).collect(), &params);
+    let tasks = fields.slot("tasks").map(|slot| read_tasks(decoder, &slot, &templates)).unwrap_or_default();
     let schedule = fields.slot("schedule").map(|slot| read_inline_schedule(decoder, &slot, identity));
     let texts = ["description", "owner", "runbookUrl"].map(|key| shown_text(decoder, &fields, key));
     let [description, owner, runbook_url] = texts;
@@ -145,7 +148,7 @@ pub(super) fn read_param_value(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Op
     }
 }
 
-fn read_tasks(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> IndexMap<Name, Task> {
+fn read_tasks(decoder: &mut Decoder<'_>, slot: &Slot<'_>, templates: &Templates) -> IndexMap<Name, Task> {
     if slot.items().is_some() {
         let help = "write the name as the key: `tasks: {extract: {image: …}}`";
         return decoder.wrong_type(slot, "a mapping of names to tasks", Some(help)).unwrap_or_default();
@@ -160,6 +163,7 @@ fn read_tasks(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> IndexMap<Name, Task
         let task = read_task(
             decoder,
             &Slot { label: format!("the task {}", quote(&entry.key)), ..Slot::of_entry(entry) },
+            templates,
         );
         if let (Some(name), Some((task, dependencies))) = (name, task) {
             graph.insert(name.clone(), dependencies);

@@ -32,7 +32,7 @@ pub struct Fault {
 }
 
 /// Every code a fault can have, and what it stands for. A code is never given a second meaning.
-pub const CODES: [(&str, &str); 40] = [
+pub const CODES: [(&str, &str); 41] = [
     (TOO_BIG, "the file or what it expands to is over a limit of size, depth or number"),
     (NOT_TEXT, "the file is not UTF-8, or holds control characters"),
     (SYNTAX, "the file is not YAML"),
@@ -49,7 +49,8 @@ pub const CODES: [(&str, &str); 40] = [
     (NOT_YET, "a key, kind or value is not supported yet"),
     (COMPOSE_KEY, "a key of compose or Kubernetes makes no sense here"),
     (PLANNED, "a key is planned for later"),
-    (TEMPLATE, "a value holds a template"),
+    (TEMPLATE, "a value holds a template where none may stand"),
+    (BAD_TEMPLATE, "a template cannot be understood"),
     (BAD_NAME, "a name breaks the rules of names"),
     (WRONG_PROJECT, "a project differs from that of the folder"),
     (DEFINED_TWICE, "an object is defined twice"),
@@ -92,6 +93,7 @@ pub(super) const NOT_YET: &str = "E020";
 pub(super) const COMPOSE_KEY: &str = "E021";
 pub(super) const PLANNED: &str = "E022";
 pub(super) const TEMPLATE: &str = "E023";
+pub(super) const BAD_TEMPLATE: &str = "E024";
 pub(super) const BAD_NAME: &str = "E030";
 pub(super) const WRONG_PROJECT: &str = "E031";
 pub(super) const DEFINED_TWICE: &str = "E032";

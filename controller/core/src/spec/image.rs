@@ -1,16 +1,19 @@
-//! Image references, by Docker's grammar. Whether the image exists is asked when a run starts.
+//! Image references, by Docker's grammar; templates in the tag. Whether the image exists is asked when a run starts.
 
 use super::decode::{Decoder, Slot};
 use super::fault::{BAD_IMAGE, quote};
+use crate::template;
 
 /// Longest repository that Docker takes.
 const REPOSITORY_CHARS_MAX: usize = 255;
 const TAG_CHARS_MAX: usize = 128;
+const TAG_CURE: &str = "a tag has letters, digits, `_`, `.` and `-`, at most 128";
 
 /// The reference as written, if Docker can read it.
 pub(super) fn check_image(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<String> {
     let image = decoder.filled_text(slot)?;
-    match image_flaw(image) {
+    let flaw = if template::is_template(image) { template_flaw(image) } else { image_flaw(image) };
+    match flaw {
         None => Some(image.to_owned()),
         Some(help) => {
             let message = format!("{} is not an image reference", quote(image));
@@ -18,6 +21,29 @@ pub(super) fn check_image(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<
             None
         }
     }
+}
+
+/// What to do about a reference with templates: they may be in its tag, so that git says whose image it is.
+fn template_flaw(image: &str) -> Option<&'static str> {
+    let Some((name, tag)) = tag_of(image) else {
+        return Some("a template may stand in the tag only: `name:{{ params.tag }}`");
+    };
+    let outside = template::undivided(tag).filter(|unit| !unit.starts_with("{{"));
+    if outside.flat_map(str::chars).any(|c| !is_tag_character(c)) {
+        return Some(TAG_CURE);
+    }
+    image_flaw(name)
+}
+
+/// The name and the tag of an image whose templates are all in its tag.
+pub(crate) fn tag_of(image: &str) -> Option<(&str, &str)> {
+    let before = &image[..image.find("{{")?];
+    let name = before.rfind('/').map_or(0, |at| at + 1);
+    let colon = name + before[name..].find(':')?;
+    let (name, tag) = (&image[..colon], &image[colon + 1..]);
+    // What looks like a tag is a registry's port if a path follows, and a digest leaves nothing to choose.
+    let outside: String = template::undivided(tag).filter(|unit| !unit.starts_with("{{")).collect();
+    (!outside.contains(['/', '@'])).then_some((name, tag))
 }
 
 /// What to do about a wrong reference: `[registry[:port]/]path[:tag][@sha256:…]`.
@@ -36,7 +62,7 @@ fn image_flaw(image: &str) -> Option<&'static str> {
         None => (image, None),
     };
     if tag.is_some_and(|tag| !is_tag(tag)) {
-        return Some("a tag has letters, digits, `_`, `.` and `-`, at most 128");
+        return Some(TAG_CURE);
     }
     let (registry, path) = match repository.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (Some(first), rest),
@@ -54,9 +80,15 @@ fn is_digest(digest: &str) -> bool {
     hex.len() == 64 && hex.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
 }
 
-fn is_tag(tag: &str) -> bool {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    !tag.is_empty() && tag.len() <= TAG_CHARS_MAX && tag.chars().all(inner) && !tag.starts_with(['.', '-'])
+pub(crate) fn is_tag(tag: &str) -> bool {
+    !tag.is_empty()
+        && tag.len() <= TAG_CHARS_MAX
+        && tag.chars().all(is_tag_character)
+        && !tag.starts_with(['.', '-'])
+}
+
+fn is_tag_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')
 }
 
 fn is_registry(registry: &str) -> bool {
@@ -90,6 +122,25 @@ fn is_path_part(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn templates_stand_in_the_tag_only() {
+        for (image, expected) in [
+            ("a:{{ params.tag }}", Some(("a", "{{ params.tag }}"))),
+            ("r.org:5000/a/b:v1-{{ params.tag }}-x", Some(("r.org:5000/a/b", "v1-{{ params.tag }}-x"))),
+            ("a:{{ 'x/y@z' }}", Some(("a", "{{ 'x/y@z' }}"))),
+            ("{{ params.image }}", None),
+            ("a/{{ params.name }}:1", None),
+            ("{{ params.registry }}/a:1", None),
+            ("r.org:{{ params.port }}/a", None),
+            ("a@{{ params.digest }}", None),
+            ("a:{{ params.tag }}@sha256:00", None),
+        ] {
+            assert_eq!(tag_of(image), expected, "{image}");
+            assert_eq!(template_flaw(image).is_none(), expected.is_some(), "{image}");
+        }
+        assert!(template_flaw("Big Name:{{ params.tag }}").is_some());
+    }
 
     #[test]
     fn references_are_read_as_docker_does() {

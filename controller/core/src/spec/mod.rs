@@ -25,13 +25,17 @@ mod schema;
 mod tables;
 mod task;
 mod task_tables;
+mod templates;
 mod together;
 mod tree;
 
+pub(crate) use command::{ARGUMENT_BYTES_MAX, SHELL};
 pub use fault::{CODES, Fault, Span};
 pub use file::{FILE_BYTES_MAX, Located, Object, ObjectKind, ParsedFile, parse_file};
+pub(crate) use image::{is_tag, tag_of};
 pub use model::*;
 pub use model_schedule::*;
+pub(crate) use nearest::did_you_mean;
 pub use params::{ParamFault, check_param_values, parse_param};
 pub use schema::{all_schema, etl_schema, schedule_schema};
 pub use together::check_together;

@@ -90,13 +90,16 @@ pub enum ParamValue {
 pub struct Task {
     /// What must have become of which task before this one starts.
     pub depends_on: IndexMap<Name, Condition>,
-    /// The image as written.
+    /// `true`, `false` or one template that is one of them: once what comes first is done, whether it runs or is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The image as written; its tag may hold templates.
     pub image: String,
     /// Swarm's `Command`: replaces the image's entrypoint. `script` becomes `[/bin/sh, -ec, SCRIPT]` here.
     pub entrypoint: Option<Vec<String>>,
     /// Swarm's `Args`: replaces the image's command.
     pub command: Option<Vec<String>>,
-    /// Environment as written; the `ETL_*` variables are added at launch.
+    /// Environment as written, templates and all; the `ETL_*` variables are added at launch.
     pub environment: BTreeMap<String, String>,
     /// Working directory in the container.
     pub working_dir: Option<String>,
@@ -278,6 +281,7 @@ impl Task {
     pub fn of_image(image: &str) -> Self {
         Self {
             depends_on: IndexMap::new(),
+            when: None,
             image: image.to_owned(),
             entrypoint: None,
             command: None,

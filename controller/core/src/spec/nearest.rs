@@ -4,7 +4,7 @@
 const CHARS_MAX: usize = 64;
 
 /// ``did you mean `word`?``, of the nearest candidate.
-pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 

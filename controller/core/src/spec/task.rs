@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::command::{read_command, read_environment};
 use super::decode::{Decoder, Fields, Slot};
 use super::deploy::read_deploy;
-use super::fault::{BAD_COMMAND, DEFINED_TWICE, OUT_OF_RANGE, TEMPLATE, UNKNOWN_WORD, quote};
+use super::fault::{BAD_COMMAND, DEFINED_TWICE, OUT_OF_RANGE, UNKNOWN_WORD, quote};
 use super::graph::{Dependency, read_dependencies};
 use super::image::check_image;
 use super::model::{
@@ -13,13 +13,18 @@ use super::model::{
     STOP_GRACE_PERIOD, Task,
 };
 use super::mounts::{FileKind, read_files, read_networks, read_volumes};
-use super::node::{Kind, Node};
 use super::task_tables::{BACKOFFS, ON_NODE_LOST, RETRIES, RETRIES_MAX, TASK};
+use super::templates::Templates;
+use crate::template;
 
 /// The task and what it depends on. What could not be read is told, and left at its default.
-pub(super) fn read_task(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<(Task, Vec<Dependency>)> {
+pub(super) fn read_task(
+    decoder: &mut Decoder<'_>,
+    slot: &Slot<'_>,
+    templates: &Templates,
+) -> Option<(Task, Vec<Dependency>)> {
     let fields = decoder.fields(slot, &TASK)?;
-    refuse_templates(decoder, slot);
+    templates.check(decoder, slot);
     let dependencies =
         fields.slot("dependsOn").map(|slot| read_dependencies(decoder, &slot)).unwrap_or_default();
     let (entrypoint, command) = read_command(decoder, &fields);
@@ -30,6 +35,7 @@ pub(super) fn read_task(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<(T
     let volumes = fields.slot("volumes").map(|slot| read_volumes(decoder, &slot)).unwrap_or_default();
     let task = Task {
         depends_on: dependencies.iter().map(|it| (it.on.clone(), it.condition)).collect(),
+        when: templates.read_when(decoder, &fields),
         image: fields.slot("image").and_then(|slot| check_image(decoder, &slot)).unwrap_or_default(),
         entrypoint,
         command,
@@ -80,7 +86,8 @@ fn read_refs(
 
 fn read_working_dir(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<String> {
     let path = decoder.filled_text(slot)?;
-    if !path.starts_with('/') {
+    // What begins with a template is looked at when it is rendered.
+    if !path.starts_with('/') && !(path.starts_with("{{") && template::is_template(path)) {
         let message = format!("the working directory {} is not absolute", quote(path));
         decoder.fault(BAD_COMMAND, &slot.node.span, &message, Some("begin it with `/`"));
         return None;
@@ -144,38 +151,4 @@ fn read_retries(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<Retries> {
     let max_delay = written_max.map_or(RETRY_DELAY_MAX.max(delay), |(max, _)| max);
     let limit = u32::try_from(limit?).ok()?;
     Some(Retries { limit, delay, backoff: backoff.unwrap_or(Backoff::Exponential), max_delay })
-}
-
-/// `{{` is for templates, which come later; Swarm's own placeholders begin with `{{.` and are its business.
-fn refuse_templates(decoder: &mut Decoder<'_>, slot: &Slot<'_>) {
-    let mut waiting: Vec<&Node> = vec![slot.node];
-    let source = decoder.source();
-    // Ends: the tree is finite, and what aliases repeat was counted against the budget of nodes.
-    while let Some(node) = waiting.pop() {
-        match &node.kind {
-            Kind::List(items) => waiting.extend(items.iter().map(|item| &**item)),
-            Kind::Map(entries) => {
-                let read = entries.iter().filter(|entry| !super::decode::is_extension(&entry.key));
-                waiting.extend(read.map(|entry| &*entry.value));
-            }
-            Kind::Scalar { text, .. } if template_at(text).is_some() => {
-                let written = source.get(node.span.clone()).and_then(template_at);
-                let start = written.map_or(node.span.start, |at| node.span.start + at);
-                let end = written.map_or(node.span.end, |_| start + 2);
-                let help = "run-time values are in the environment: `$ETL_RUN_ID`, `$ETL_PARAM_…`; Swarm's own placeholders begin with `{{.`";
-                decoder.fault(
-                    TEMPLATE,
-                    &(start..end),
-                    "templates (`{{ … }}`) are not supported yet",
-                    Some(help),
-                );
-            }
-            Kind::Scalar { .. } => {}
-        }
-    }
-}
-
-/// The first `{{` that no `.` follows.
-fn template_at(text: &str) -> Option<usize> {
-    text.match_indices("{{").map(|(at, _)| at).find(|at| !text[at + 2..].starts_with('.'))
 }

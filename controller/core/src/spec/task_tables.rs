@@ -38,7 +38,12 @@ pub(super) static TASK: Table = Table {
             Shape::Either(&[Shape::List(&Shape::Name), Shape::Names(&Shape::Word(|| words(&CONDITIONS)))]),
             "Tasks that come first: a list when all must succeed, or a mapping of names to succeeded, failed or finished.",
         ),
-        required("image", Shape::Text, "The container's image."),
+        optional(
+            "when",
+            Shape::Either(&[Shape::Boolean, Shape::Text]),
+            "Whether it runs once the tasks before it are done, as a template: `{{ not params.dryRun }}`; skipped if not.",
+        ),
+        required("image", Shape::Text, "The container's image; templates in its tag only."),
         optional(
             "entrypoint",
             WORDS,
@@ -94,7 +99,6 @@ pub(super) static TASK: Table = Table {
         not_yet("template", ""),
         not_yet("with", ""),
         not_yet("fromService", ""),
-        not_yet("when", ""),
         not_yet("pool", ""),
         not_yet("slots", ""),
         not_yet("priority", ""),

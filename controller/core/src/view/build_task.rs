@@ -3,6 +3,7 @@
 
 use super::{AttemptView, Metadata, STUCK, TaskSpecView, TaskStatusView, TaskView, View};
 use crate::name::Name;
+use crate::outcome::{Outcome, RejectedBy};
 use crate::reason::{Reason, WaitsFor};
 use crate::recorded::Recorded;
 use crate::run::{Attempt, Phase, Run, TaskRun};
@@ -88,6 +89,10 @@ pub(super) fn why(task: &TaskRun) -> (Option<String>, Option<String>) {
     if let Some(stuck) = task.stuck.as_ref().filter(|_| task.end.is_none()) {
         return (Some(stuck.reason.word().to_owned()), Some(stuck_message(stuck)));
     }
+    if let Some(end) = task.end.as_ref().filter(|end| !end.message.is_empty()) {
+        let reason = end.state.is_failure().then(|| Outcome::Rejected(RejectedBy::Spec).word().to_owned());
+        return (reason, text(&end.message));
+    }
     let Some(last) = task.attempts.last() else { return (None, None) };
     match &last.end {
         Some(end) => (Some(end.outcome.word().to_owned()), text(&end.message)),
@@ -131,8 +136,7 @@ fn attempt_view(run: &Run, task: &Name, attempt: &Attempt) -> AttemptView {
     }
 }
 
-fn exit_code(outcome: crate::outcome::Outcome) -> Option<i64> {
-    use crate::outcome::Outcome;
+fn exit_code(outcome: Outcome) -> Option<i64> {
     match outcome {
         Outcome::Succeeded => Some(0),
         Outcome::ExitCode(code) => Some(code),

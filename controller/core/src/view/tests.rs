@@ -109,7 +109,8 @@ fn stopping() -> Option<Stopping> {
 fn a_task_is_in_one_state() {
     let with = |attempts: Vec<Attempt>| TaskRun { attempts, eligible_at: Some(at(2)), ..TaskRun::default() };
     let live = |phase| with(vec![attempt(1, phase)]);
-    let over = |state| TaskRun { end: Some(TaskEnd { state, at: at(9) }), ..with(vec![]) };
+    let over =
+        |state| TaskRun { end: Some(TaskEnd { state, at: at(9), message: String::new() }), ..with(vec![]) };
     let failed = ended(1, Outcome::ExitCode(3));
     for (task, expected) in [
         (TaskRun::default(), "Waiting"),
@@ -146,7 +147,7 @@ fn a_run_is_in_one_state_and_says_why() {
         with(TaskRun { attempts: vec![ended(1, Outcome::NodeLost)], stuck: stuck(), ..TaskRun::default() });
     let failed = TaskRun {
         attempts: vec![ended(1, Outcome::ExitCode(3))],
-        end: Some(TaskEnd { state: EndState::Failed, at: at(9) }),
+        end: Some(TaskEnd { state: EndState::Failed, at: at(9), message: String::new() }),
         ..TaskRun::default()
     };
     let end = |state| Some(RunEnd { state, at: at(10), message: String::new() });

@@ -1,4 +1,4 @@
-//! Rows about keys: unknown, foreign, not built yet, planned; and templates.
+//! Rows about keys: unknown, foreign, not built yet, planned.
 
 use super::{Row, schedule, spec, task};
 
@@ -116,24 +116,6 @@ pub fn key_rows() -> Vec<Row> {
             "a cron outside of its schedule",
             spec("cron: '@daily'"),
             vec!["6:3 E021 `cron` is a key that the spec of an ETL cannot have"],
-        ),
-        (
-            "a template",
-            task("command: [a, '--from={{ window.start }}']"),
-            vec!["8:28 E023 templates (`{{ … }}`) are not supported yet"],
-        ),
-        (
-            "a template in a script",
-            task("script: |\n  echo ok\n  echo {{ run.id }}"),
-            vec!["10:14 E023 templates (`{{ … }}`) are not supported yet"],
-        ),
-        (
-            "a template in a key that never has one",
-            task("user: '{{ params.u }}'"),
-            vec![
-                "8:13 E066 `{{ params.u }}` is no user",
-                "8:14 E023 templates (`{{ … }}`) are not supported yet",
-            ],
         ),
     ]
 }

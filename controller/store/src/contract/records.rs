@@ -129,7 +129,7 @@ pub fn sample() -> Staged {
 pub fn counted(number: u64, key: &RunKey) -> Staged {
     let mut run = run(key);
     run.version = u32::try_from(number).unwrap();
-    let ended = TaskEnd { state: EndState::Succeeded, at: at(9) };
+    let ended = TaskEnd { state: EndState::Succeeded, at: at(9), message: String::new() };
     run.tasks.values_mut().for_each(|task| task.end = Some(ended.clone()));
     run.end = Some(RunEnd { state: EndState::Succeeded, at: at(9), message: String::new() });
     let mut staged = with_run(run);

@@ -117,7 +117,11 @@ impl Dice {
             eligible_at: self.maybe(Self::at),
             retry_at: self.maybe(Self::at),
             forgiven: self.short(),
-            end: self.maybe(|dice| TaskEnd { state: EndState::Skipped, at: dice.at() }),
+            end: self.maybe(|dice| TaskEnd {
+                state: EndState::Skipped,
+                at: dice.at(),
+                message: String::new(),
+            }),
             stuck: self.maybe(|dice| Stuck {
                 reason: dice.one(&StuckReason::ALL),
                 since: dice.at(),
@@ -201,6 +205,7 @@ impl Dice {
             mode: self.short(),
         };
         Task {
+            when: self.maybe(Self::text),
             depends_on: [(name("z"), self.one(&conditions)), (name("a"), self.one(&conditions))].into(),
             image: self.text(),
             entrypoint: self.maybe(|dice| vec![dice.text(), dice.long_text()]),
