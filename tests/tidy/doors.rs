@@ -3,11 +3,12 @@
 use crate::tree::{File, ending, none, rust};
 
 /// A text that only some folders may have in their code, and why.
-const DOORS: [(&str, &[&str], &str); 9] = [
+const DOORS: [(&str, &[&str], &str); 10] = [
     ("bollard::", &["controller/swarm/"], "only the Swarm door knows Docker's types"),
     ("hyperlocal", &["controller/swarm/"], "only the Swarm door connects to Docker"),
     ("sled::", &["controller/store/"], "only the store knows a database"),
     ("granit_parser", &["controller/core/src/spec/"], "YAML becomes specs in one place"),
+    ("minijinja", &["controller/core/src/template"], "templates are filled in in one place"),
     (
         "process::Command",
         &["controller/git/", "tests/", "controller/store/src/contract/"],

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::run::{Run, Trigger};
 use crate::spec::{ARGUMENT_BYTES_MAX, SHELL, Task, is_tag, tag_of};
-use crate::template::{self, Reader, TemplateError, Values};
+use crate::template::{self, Reader, TemplateError, Values, quote};
 use crate::window::Window;
 
 /// What of a task depends on its run.
@@ -105,9 +105,8 @@ fn render_image(image: &str, values: &Values) -> Result<String, RenderError> {
     let tag = template::render(tag, values, Reader::Program).map_err(|failed| error(&failed))?;
     // Nothing but a tag: a value with a `/` in it would name an image of somebody else.
     if !is_tag(&tag) {
-        let shown: String = tag.chars().take(60).collect();
-        let message =
-            format!("`{shown}` is not a tag, which has letters, digits, `_`, `.` and `-`, at most 128");
+        let tag = quote(&tag);
+        let message = format!("{tag} is not a tag, which has letters, digits, `_`, `.` and `-`, at most 128");
         return Err(RenderError::new("image", message));
     }
     Ok(format!("{name}:{tag}"))
@@ -130,8 +129,8 @@ fn working_dir(path: Option<&str>, values: &Values) -> Result<Option<String>, Re
     let Some(path) = path else { return Ok(None) };
     let path = argument("working_dir", path, 0, values, Reader::Program)?;
     if !path.starts_with('/') {
-        let shown: String = path.chars().take(60).collect();
-        return Err(RenderError::new("working_dir", format!("`{shown}` is not absolute: begin it with `/`")));
+        let message = format!("{} is not absolute: begin it with `/`", quote(&path));
+        return Err(RenderError::new("working_dir", message));
     }
     Ok(Some(path))
 }

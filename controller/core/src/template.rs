@@ -87,11 +87,8 @@ impl Values {
     fn has(&self, path: &[&str]) -> bool {
         let mut tree = &self.tree;
         for name in path {
-            let below = match name.parse::<usize>() {
-                Ok(index) => tree.get(index),
-                Err(_) => tree.get(name),
-            };
-            match below {
+            let item = || tree.get(name.parse::<usize>().ok()?);
+            match tree.get(name).or_else(item) {
                 Some(below) => tree = below,
                 None => return false,
             }
@@ -207,9 +204,10 @@ fn the_expression(text: &str) -> Result<Expression<'_>, TemplateError> {
     Expression::read(source, at)
 }
 
-/// A user's text as a message quotes it.
-fn quote(text: &str) -> String {
-    let kept: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+/// A user's text as a message quotes it, fit for a terminal.
+pub(crate) fn quote(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let kept: String = text.chars().take(QUOTED_CHARS_MAX).map(visible).collect();
     let rest = if text.chars().nth(QUOTED_CHARS_MAX).is_some() { "…" } else { "" };
     format!("`{kept}{rest}`")
 }

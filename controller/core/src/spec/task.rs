@@ -87,7 +87,8 @@ fn read_refs(
 fn read_working_dir(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<String> {
     let path = decoder.filled_text(slot)?;
     // What begins with a template is looked at when it is rendered.
-    if !path.starts_with('/') && !(path.starts_with("{{") && template::is_template(path)) {
+    let is_open = path.starts_with("{{") && template::is_template(path);
+    if !path.starts_with('/') && !is_open {
         let message = format!("the working directory {} is not absolute", quote(path));
         decoder.fault(BAD_COMMAND, &slot.node.span, &message, Some("begin it with `/`"));
         return None;

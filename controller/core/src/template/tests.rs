@@ -221,28 +221,6 @@ fn nothing_grows_beyond_its_bound() {
     assert_eq!(message(&long), "an expression has at most 1024 bytes");
 }
 
-#[test]
-fn the_deepest_expressions_need_little_stack() {
-    let room = EXPRESSION_BYTES_MAX - 10;
-    for (open, middle, close) in [
-        ("(", "1", ")"),
-        ("[", "", "]"),
-        ("not ", "1", ""),
-        ("1 if 1 else ", "1", ""),
-        ("", "1", "<1"),
-        ("", "'x'", "|lower"),
-        ("1 and ", "1", ""),
-        ("body[", "1", "]"),
-        ("", "body", "[1]"),
-    ] {
-        let times = room / (open.len() + close.len());
-        let text = format!("{{{{ {}{middle}{} }}}}", open.repeat(times), close.repeat(times));
-        let run = move || (check(&text, &scope()).len(), render(&text, &values(), Reader::Program).is_ok());
-        let small = std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap();
-        assert!(small.join().is_ok(), "{open}…{close}");
-    }
-}
-
 /// What Go's template engine makes of a text, as far as we let one get there: texts in quotes, and placeholders.
 fn expanded_by_docker(text: &str) -> Result<String, String> {
     let mut said = String::new();

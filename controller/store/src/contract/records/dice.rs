@@ -117,11 +117,7 @@ impl Dice {
             eligible_at: self.maybe(Self::at),
             retry_at: self.maybe(Self::at),
             forgiven: self.short(),
-            end: self.maybe(|dice| TaskEnd {
-                state: EndState::Skipped,
-                at: dice.at(),
-                message: String::new(),
-            }),
+            end: self.maybe(|dice| TaskEnd { state: EndState::Skipped, at: dice.at(), message: dice.text() }),
             stuck: self.maybe(|dice| Stuck {
                 reason: dice.one(&StuckReason::ALL),
                 since: dice.at(),
@@ -207,6 +203,7 @@ impl Dice {
         Task {
             when: self.maybe(Self::text),
             depends_on: [(name("z"), self.one(&conditions)), (name("a"), self.one(&conditions))].into(),
+            when: self.maybe(Self::text),
             image: self.text(),
             entrypoint: self.maybe(|dice| vec![dice.text(), dice.long_text()]),
             command: self.maybe(|dice| vec![dice.text()]),
