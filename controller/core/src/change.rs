@@ -40,6 +40,8 @@ pub enum Change {
         at: Timestamp,
         /// Whether this is its first sight, from which `every` counts.
         first: bool,
+        /// When this was decided.
+        now: Timestamp,
         /// Where its next window begins, if its ticks close windows.
         window_end: Option<Timestamp>,
     },

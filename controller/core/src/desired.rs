@@ -23,6 +23,8 @@ pub struct Desired {
     pub schedules: BTreeMap<ScheduleKey, Arc<ScheduleObject>>,
     /// Schedules by the ETL they start.
     pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
+    /// Schedules by what they wait for.
+    listeners: BTreeMap<String, Vec<ScheduleKey>>,
     files: BTreeMap<String, Arc<ParsedBlob>>,
 }
 
@@ -110,6 +112,9 @@ impl Desired {
             let etl = EtlKey::new(key.project.clone(), object.schedule.etl.clone());
             if self.etls.contains_key(&etl) {
                 self.schedules_of.entry(etl).or_default().push(key.clone());
+                for input in object.schedule.waits_for() {
+                    self.listeners.entry(input).or_default().push(key.clone());
+                }
                 self.schedules.insert(key, object);
             }
         }
@@ -118,6 +123,11 @@ impl Desired {
     /// The ETL that a schedule starts.
     pub fn etl_of(&self, schedule: &Schedule) -> Option<&Arc<EtlObject>> {
         self.etls.get(&EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()))
+    }
+
+    /// Schedules that wait for something: `etl/<project>/<name>` or `dataset/<id>`.
+    pub fn listeners_of(&self, what: &str) -> &[ScheduleKey] {
+        self.listeners.get(what).map_or(&[], Vec::as_slice)
     }
 
     /// All projects that have an ETL.

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::run::{Run, Trigger};
+use crate::run::Run;
 use crate::spec::{ARGUMENT_BYTES_MAX, SHELL, Task, is_tag, tag_of};
 use crate::template::{self, Reader, TemplateError, Values, quote};
 use crate::window::Window;
@@ -81,7 +81,7 @@ pub fn condition(run: &Run, task: &Task, attempt: u32) -> Result<bool, RenderErr
 
 /// What templates of a run's tasks may name; the names are those of [`template::Scope::of_task`].
 fn values(run: &Run, attempt: u32) -> Values {
-    let user = if let Trigger::Manual { user } = &run.trigger { user.as_str() } else { "" };
+    let user = run.trigger.user().unwrap_or_default();
     let window = run.window.map_or_else(|| json!({}), window);
     Values::new(json!({
         "run": {"id": run.key.name(), "attempt": attempt, "trigger": run.trigger.word(), "user": user},
@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{at, etl_key};
     use crate::name::RunKey;
+    use crate::run::Trigger;
     use crate::spec::{Etl, Object, ParamValue, parse_file};
 
     /// An ETL with one task of these lines, and parameters of every type.

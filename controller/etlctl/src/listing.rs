@@ -1,6 +1,8 @@
 //! Asks the server for objects: what `get` shows, still as JSON, so that `-o json` passes on what this version
 //! of `etlctl` does not know.
 
+use std::collections::BTreeSet;
+
 use etl_core::view::List;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -63,7 +65,8 @@ impl Query {
         }
         match self.kind {
             Kind::Etls | Kind::Schedules | Kind::Runs => self.each_by_name(client).await,
-            Kind::Tasks | Kind::Ticks => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
+            Kind::Tasks => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
+            Kind::Ticks => self.ticks_by_name(client).await,
             Kind::Windows | Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
         }
     }
@@ -88,6 +91,19 @@ impl Query {
         };
         let List { items, remaining, .. } = client.get(&route).await?;
         Ok(Found { kind: self.kind, items, remaining })
+    }
+
+    /// A tick's name begins with its schedule's: only that one's ticks are asked for.
+    async fn ticks_by_name(&self, client: &Client) -> Result<Found, Failure> {
+        let mut found = Found { kind: self.kind, items: Vec::new(), remaining: 0 };
+        let schedules: BTreeSet<&str> =
+            self.names.iter().map(|name| name.split_once('@').map_or(name.as_str(), |(it, _)| it)).collect();
+        for schedule in schedules {
+            let filters = Filters { schedule: Some(schedule.to_owned()), ..self.filters.clone() };
+            let one = Self { filters, ..self.clone() };
+            found.items.extend(one.list(client, Some(NAMED_MAX)).await?.items);
+        }
+        self.only_named(found)
     }
 
     /// Windows are those of ETLs, which are named in the place of the windows.

@@ -110,6 +110,7 @@ pub(crate) fn anchored(second: i64) -> Change {
         fingerprint: "f".into(),
         at: at(second),
         first: true,
+        now: at(second),
         window_end: Some(at(second)),
     }
 }

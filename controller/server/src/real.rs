@@ -87,7 +87,7 @@ impl World for Real {
                 .expect("a commit does not panic")
                 .map_err(|error| CommitError { source: Box::new(error) })?;
         }
-        self.metrics.changed(&changes, &self.state.recorded(), clock::now());
+        self.metrics.changed(&changes, &self.state.desired(), &self.state.recorded(), clock::now());
         let staged = Arc::unwrap_or_clone(staged);
         let specs_changed = !staged.files.is_empty();
         self.state.alter_recorded(|recorded| recorded.install(staged));

@@ -40,8 +40,8 @@ pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         show_gap(draft, schedule, version, begins);
     }
     let (fingerprint, first) = (object.fingerprint.clone(), known.is_none());
-    let schedule = schedule.key.clone();
-    draft.change(Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end });
+    let (schedule, now) = (schedule.key.clone(), draft.now);
+    draft.change(Change::ScheduleAnchored { schedule, version, fingerprint, at, first, now, window_end });
 }
 
 /// Whether a schedule waits for a `startAt` that is still to come: an edit may bring it forward.

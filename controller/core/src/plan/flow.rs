@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::request::is_met;
 use super::retry::{Next, next};
+use super::{after, upstream};
 use crate::change::Change;
 use crate::name::{AttemptKey, Name, RunKey};
 use crate::outcome::{EndState, Outcome, StopReason};
@@ -146,6 +147,9 @@ fn end_task(draft: &mut Draft, run: &RunKey, task: &Name, state: EndState) {
 fn end_task_with(draft: &mut Draft, run: &RunKey, task: &Name, state: EndState, message: String) {
     let at = draft.now;
     draft.change(Change::TaskEnded { run: run.clone(), task: task.clone(), state, at, message });
+    if state == EndState::Succeeded {
+        upstream::task_succeeded(draft, run, task);
+    }
 }
 
 fn decide_retry(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task, task: &TaskRun, last: &Attempt) {
@@ -214,6 +218,7 @@ fn end_run(draft: &mut Draft, key: &RunKey, spec: &Etl) {
     let (state, message) = verdict(run, spec);
     let at = last_end(run).unwrap_or(draft.now);
     draft.change(Change::RunEnded { run: key.clone(), state, at, message });
+    after::run_ended(draft, key);
 }
 
 fn last_end(run: &Run) -> Option<Timestamp> {

@@ -5,6 +5,7 @@ mod accept;
 mod actions;
 mod admission;
 mod adopt;
+pub(crate) mod after;
 mod anchor;
 mod catchup;
 mod concurrency;
@@ -20,6 +21,7 @@ mod stuck;
 #[cfg(test)]
 mod tests;
 pub mod tick;
+mod upstream;
 mod verdict;
 
 use jiff::Timestamp;

@@ -1,12 +1,12 @@
 //! What is forgotten: finished runs beyond the number kept of each ETL, or older than kept, and specs that no run keeps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use crate::change::Change;
-use crate::name::{EtlKey, RunKey};
+use crate::name::{EtlKey, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::run::Run;
 
@@ -51,10 +51,10 @@ fn sweep_etl(draft: &mut Draft, etl: &EtlKey, room: &mut usize) {
         finished.push((end.at, end.state == EndState::Succeeded, run.key.clone()));
     }
     finished.sort_by(|a, b| b.cmp(a));
-    let (mut succeeded, mut failed) = (0, 0);
+    let mut counts: BTreeMap<(Option<ScheduleKey>, bool), usize> = BTreeMap::new();
     for (at, success, run) in finished {
-        let (count, keep) =
-            if success { (&mut succeeded, policy.keep_succeeded) } else { (&mut failed, policy.keep_failed) };
+        let (group, keep) = group_of(draft, &run, success);
+        let count = counts.entry((group, success)).or_default();
         *count += 1;
         let age = draft.now.duration_since(at);
         if *room > 0 && (*count > keep || age > policy.keep_for) && is_out_of_sight(draft, &run) {
@@ -62,6 +62,16 @@ fn sweep_etl(draft: &mut Draft, etl: &EtlKey, room: &mut usize) {
             draft.change(Change::RunForgotten { run });
         }
     }
+}
+
+/// With which others a finished run is counted, and how many of them are kept: a schedule's `history` is for its runs alone.
+fn group_of(draft: &Draft, run: &RunKey, success: bool) -> (Option<ScheduleKey>, usize) {
+    let policy = &draft.desired.policy;
+    let common = if success { policy.keep_succeeded } else { policy.keep_failed };
+    let schedule = draft.run(run).and_then(|run| run.trigger.schedule());
+    let history = schedule.and_then(|key| draft.desired.schedules.get(key)).map(|it| it.schedule.history);
+    let own = history.and_then(|it| if success { it.keep_succeeded } else { it.keep_failed });
+    (schedule.filter(|_| own.is_some()).cloned(), own.unwrap_or(common))
 }
 
 /// Whether no list, neither the newest nor one that lags behind, shows anything of a settled run.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::anchor;
 use super::catchup::{self, Due, Step};
 use super::concurrency::{Fate, decide as decide_fate};
 use super::draft::Draft;
 use super::flow;
 use super::request::admitted;
+use super::{after, anchor};
 use crate::change::Change;
 use crate::cron::next_every;
 use crate::desired::{EtlObject, ScheduleObject};
@@ -21,7 +21,7 @@ use crate::observed::SwarmHealth;
 use crate::outcome::{EndState, StopReason};
 use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
 use crate::run::{Run, Trigger};
-use crate::spec::{ConcurrencyPolicy, Schedule, When, check_param_values};
+use crate::spec::{ConcurrencyPolicy, ParamValue, Schedule, When, check_param_values};
 use crate::window::Window;
 
 /// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
@@ -49,6 +49,15 @@ pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -
     tick.filter(|tick| schedule.end_at.is_none_or(|end| *tick <= end))
 }
 
+/// The first tick that is not decided yet, if it is known; `on` and `webhook` know none.
+pub fn next_due(schedule: &Schedule, record: &ScheduleRecord) -> Option<Timestamp> {
+    match &schedule.when {
+        When::AfterCompletion(period) => after::next(schedule, *period, record),
+        When::Cron { .. } | When::Every(_) => next_tick(schedule, record.first_seen, record.decided_until),
+        When::Inputs(_) | When::Webhook(_) => None,
+    }
+}
+
 /// The newest tick up to and with `until`, after `from`.
 pub(super) fn newest_tick(
     schedule: &Schedule,
@@ -60,7 +69,7 @@ pub(super) fn newest_tick(
 }
 
 /// How much later than its ticks a schedule's runs start: a share of its jitter that depends on its name alone.
-pub(super) fn delay(schedule: &Schedule) -> SignedDuration {
+pub fn delay(schedule: &Schedule) -> SignedDuration {
     let jitter = u64::try_from(schedule.jitter.as_millis()).unwrap_or(0);
     let share = crate::name::hash_number(&schedule.key.to_string()).checked_rem(jitter).unwrap_or(0);
     SignedDuration::from_millis(i64::try_from(share).unwrap_or(0))
@@ -110,14 +119,19 @@ fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         }
         Some(_) | None => anchor::anchor(draft, object),
     }
-    let Some(record) = draft.schedule(key) else { return };
-    let at = next_tick(&object.schedule, record.first_seen, record.decided_until);
-    let at = at.map(|tick| tick.saturating_add(delay(&object.schedule)).unwrap_or(Timestamp::MAX));
+    look_ahead(draft, &object.schedule);
+}
+
+/// Plans when a schedule is to be looked at again.
+pub(super) fn look_ahead(draft: &mut Draft, schedule: &Schedule) {
+    let Some(record) = draft.schedule(&schedule.key) else { return };
+    let at = next_due(schedule, record);
+    let at = at.map(|tick| tick.saturating_add(delay(schedule)).unwrap_or(Timestamp::MAX));
     if at.is_some_and(|at| at <= draft.now) {
         // It begins in the past: the next pass decides what has come since then.
         draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
     }
-    draft.change(Change::TickPlanned { schedule: key.clone(), at });
+    draft.change(Change::TickPlanned { schedule: schedule.key.clone(), at });
     at.into_iter().for_each(|at| draft.wake(at));
 }
 
@@ -130,7 +144,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     };
     let now = draft.now.saturating_sub(delay(schedule)).unwrap_or(Timestamp::MIN);
     let due = due(schedule, &record, now);
-    let Some(until) = due.ticks.last().copied() else { return };
+    let Some(newest) = due.ticks.last().copied() else { return };
     let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
         refused_by_clock(schedule, &record, tick, now, draft.now)
     });
@@ -138,11 +152,14 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     for step in &steps {
         let reason = step.missed.or_else(|| start(draft, object, &etl, step));
         if let Some(reason) = reason {
-            missed.push(MissedTick { tick: step.tick, reason, count: step.count });
+            missed.push(MissedTick { tick: step.tick, reason, count: step.count, window: step.window });
             ask_for(draft, &etl, step.window);
         }
     }
     let window_end = steps.iter().filter_map(|step| step.window).map(Window::end).max().or(record.window_end);
+    // What counts from the end of a run counts from now if there was none: not once for each period that passed.
+    let counts_on = matches!(schedule.when, When::AfterCompletion(_)) && !missed.is_empty();
+    let until = if counts_on { newest.max(now) } else { newest };
     draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed, window_end });
     let over = |suspension: &Suspension| suspension.until.is_some_and(|end| end <= until);
     if record.suspension.as_ref().is_some_and(over) {
@@ -151,7 +168,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
 }
 
 /// A window that no run is started for is asked for all the same.
-fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>) {
+pub(super) fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>) {
     if let Some(window) = window {
         let ledger = LedgerKey { etl: etl.etl.key.clone(), version: etl.etl.version };
         draft.change(Change::WindowAsked { ledger, window });
@@ -159,6 +176,10 @@ fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>) {
 }
 
 fn due(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
+    if matches!(schedule.when, When::AfterCompletion(_)) {
+        let ticks = next_due(schedule, record).filter(|tick| *tick <= now).into_iter().collect();
+        return Due { ticks, dropped: None };
+    }
     let from = record.decided_until;
     let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.catchup_limit);
     let dropped = dropped.map(|newest| (newest, count(schedule, record.first_seen, from, newest)));
@@ -255,6 +276,15 @@ fn start(
         ask_for(draft, etl, unknown);
         return None;
     }
+    if let Some(reason) = meet_open_runs(draft, schedule, etl) {
+        return Some(reason);
+    }
+    admit(draft, schedule, etl, key, step);
+    None
+}
+
+/// What a new run of the schedule does to its ETL's open runs, or why there is to be none.
+pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlObject) -> Option<MissReason> {
     let open = open_runs_of(draft, &etl.etl.key);
     let queued: Vec<&RunKey> = open
         .iter()
@@ -276,7 +306,6 @@ fn start(
             }
         }
     }
-    admit(draft, schedule, etl, key, step);
     None
 }
 
@@ -284,18 +313,8 @@ fn start(
 /// place as well, and is nobody's to drop.
 fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Option<ScheduleKey>> {
     let is_new = |run: &Run| run.tasks.values().all(|task| task.attempts.is_empty());
-    let queue = |run: &Run| match &run.trigger {
-        Trigger::Schedule { schedule, .. } if run.started_at.is_none() && is_new(run) => {
-            Some(schedule.clone())
-        }
-        Trigger::Schedule { .. }
-        | Trigger::Manual { .. }
-        | Trigger::Rerun { .. }
-        | Trigger::Backfill { .. }
-        | Trigger::Upstream { .. }
-        | Trigger::Webhook { .. }
-        | Trigger::Adopted => None,
-    };
+    let waits = |run: &Run| run.started_at.is_none() && is_new(run);
+    let queue = |run: &Run| run.trigger.schedule().filter(|_| waits(run)).cloned();
     draft.unfinished_of(etl).into_iter().map(|run| (run.key.clone(), queue(run))).collect()
 }
 
@@ -307,10 +326,15 @@ fn drop_queued(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {
 }
 
 fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunKey, step: &Step) {
-    let params = check_param_values(&etl.etl, &schedule.params).unwrap_or_else(|_| schedule.params.clone());
+    let params = params_of(schedule, etl);
     let trigger = Trigger::Schedule { schedule: schedule.key.clone(), tick: step.tick };
     let run = admitted(key, etl, trigger, step.window, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: etl.etl.clone() });
+}
+
+/// The schedule's parameters, and the ETL's defaults for the others.
+pub(super) fn params_of(schedule: &Schedule, etl: &EtlObject) -> BTreeMap<String, ParamValue> {
+    check_param_values(&etl.etl, &schedule.params).unwrap_or_else(|_| schedule.params.clone())
 }
 
 /// Whether runs of this schedule start beside others.

@@ -87,9 +87,10 @@ impl Staged {
 
     fn apply_to_schedule(&mut self, recorded: &Recorded, change: &Change) {
         match change {
-            Change::ScheduleAnchored { schedule, version, fingerprint, at, first, window_end } => {
+            Change::ScheduleAnchored { schedule, version, fingerprint, at, first, now, window_end } => {
                 let slot = self.schedule(recorded, schedule);
                 let record = slot.get_or_insert_with(|| ScheduleRecord::first_sight(*at));
+                record.created_at = record.created_at.or(Some(*now));
                 record.version = *version;
                 record.fingerprint.clone_from(fingerprint);
                 record.decided_until = *at;
@@ -173,7 +174,9 @@ impl Staged {
         if let Some(schedule) = trigger.schedule()
             && let Some(record) = self.schedule(recorded, schedule)
         {
-            record.completed_at = record.completed_at.max(Some(at));
+            // Our clock may have been set back since the tick: the run is over all the same.
+            let tick = if let Trigger::Schedule { tick, .. } = &trigger { at.max(*tick) } else { at };
+            record.completed_at = record.completed_at.max(Some(tick));
             match state {
                 EndState::Succeeded | EndState::Skipped => record.failures = 0,
                 EndState::Failed | EndState::TimedOut | EndState::Lost => record.failures += 1,
@@ -242,9 +245,10 @@ impl Staged {
     }
 
     fn note_tick(&mut self, recorded: &Recorded, run: &Run) {
-        let Trigger::Schedule { schedule, tick } = &run.trigger else { return };
+        let Some(schedule) = run.trigger.schedule() else { return };
+        let tick = if let Trigger::Schedule { tick, .. } = &run.trigger { *tick } else { run.admitted_at };
         if let Some(record) = self.schedule(recorded, schedule) {
-            record.last_tick = record.last_tick.max(Some(*tick));
+            record.last_tick = record.last_tick.max(Some(tick));
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::name::RunKey;
-use crate::window::Windows;
+use crate::window::{Window, Windows};
 
 /// Newest missed ticks kept of a schedule, for people to look at; all are counted.
 pub const MISSED_TICKS_MAX: usize = 100;
@@ -38,6 +38,9 @@ pub struct ScheduleRecord {
     pub missed_total: BTreeMap<MissReason, u64>,
     /// The newest of them.
     pub missed: Vec<MissedTick>,
+    /// When it was first seen; `first_seen` is where its ticks count from.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
     /// When its last run ended.
     #[serde(default)]
     pub completed_at: Option<Timestamp>,
@@ -65,6 +68,7 @@ impl ScheduleRecord {
             suspension: None,
             missed_total: BTreeMap::new(),
             missed: Vec::new(),
+            created_at: None,
             completed_at: None,
             failures: 0,
             inputs: BTreeMap::new(),
@@ -101,6 +105,9 @@ pub struct Suspension {
 /// A tick that started no run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedTick {
+    /// The window that it would have closed, if its schedule has windows.
+    #[serde(default)]
+    pub window: Option<Window>,
     /// Its instant; the newest, if it stands for several.
     pub tick: Timestamp,
     /// Why.

@@ -119,6 +119,29 @@ pub struct Inputs {
     pub datasets: Vec<String>,
 }
 
+impl Schedule {
+    /// What the record calls an input of this schedule that the index calls `what`: ETLs there bear their project.
+    pub fn input_of(&self, what: &str) -> String {
+        let own = format!("etl/{}/", self.key.project);
+        what.strip_prefix(&own).map_or_else(|| what.to_owned(), |name| format!("etl/{name}"))
+    }
+
+    /// What it waits for, as the index calls it.
+    pub fn waits_for(&self) -> Vec<String> {
+        let When::Inputs(inputs) = &self.when else { return Vec::new() };
+        let etls = inputs.etls.iter().map(|etl| format!("etl/{}/{etl}", self.key.project));
+        etls.chain(inputs.datasets.iter().map(|dataset| format!("dataset/{dataset}"))).collect()
+    }
+}
+
+impl Inputs {
+    /// What each is called in the record, the first listed first.
+    pub fn ids(&self) -> impl Iterator<Item = String> + '_ {
+        let etls = self.etls.iter().map(|etl| format!("etl/{etl}"));
+        etls.chain(self.datasets.iter().map(|dataset| format!("dataset/{dataset}")))
+    }
+}
+
 /// Who may call a schedule's webhook, and what of the call becomes parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {

@@ -11,10 +11,11 @@ use super::decode::{Decoder, Fields, Slot};
 use super::etl::read_param_value;
 use super::fault::{BAD_CRON, BAD_SCHEDULE, BAD_ZONE, NEVER_FIRES, OUT_OF_RANGE, Span, quote};
 use super::file::{Identity, Located, Object};
+use super::inputs::{read_history, read_inputs};
 use super::model::ParamValue;
-use super::model_schedule::{ConcurrencyPolicy, History, Schedule, When};
+use super::model_schedule::{Catchup, ConcurrencyPolicy, Schedule, When};
 use super::nearest::did_you_mean;
-use super::tables::{CONCURRENCY_POLICIES, DST_RULES, SCHEDULE, SCHEDULE_SPEC};
+use super::tables::{AFTER, CONCURRENCY_POLICIES, DST_RULES, FAILURES_MAX, SCHEDULE, SCHEDULE_SPEC};
 use crate::cron::{Cron, CronError, Dst};
 use crate::name::{Name, ScheduleKey};
 
@@ -27,7 +28,7 @@ const CRON_BYTES_MAX: usize = 1_000;
 const ZONE_BYTES_MAX: usize = 64;
 
 /// Places inside of a schedule, by key: `etl`, `params`, `params.NAME`.
-type Marks = BTreeMap<String, Span>;
+pub(super) type Marks = BTreeMap<String, Span>;
 
 /// The schedule, if its parts could be read.
 pub(super) fn read_schedule(
@@ -63,22 +64,33 @@ pub(super) fn read_clock(
     key: ScheduleKey,
     etl: Name,
 ) -> Option<(Schedule, Marks)> {
-    let when = read_when(decoder, slot, fields);
+    let mut marks = Marks::new();
+    let when = read_when(decoder, slot, fields, &mut marks);
     let suspend = fields.slot("suspend").and_then(|slot| decoder.boolean(&slot)).unwrap_or(false);
     let concurrency =
         fields.slot("concurrencyPolicy").and_then(|slot| decoder.word(&slot, &CONCURRENCY_POLICIES));
     let starting_deadline = fields.slot("startingDeadline").and_then(|slot| decoder.duration(&slot));
     let _shown_only = fields.slot("description").and_then(|slot| decoder.text(&slot));
-    let mut marks = Marks::new();
     marks.insert("etl".into(), decoder.place(&slot.at));
     let params =
         fields.slot("params").map(|slot| read_values(decoder, &slot, &mut marks)).unwrap_or_default();
     let catching_up = read_catching_up(decoder, fields);
-    let CatchingUp { window, catchup, catchup_limit, start_at, end_at, jitter } = catching_up;
+    let CatchingUp { mut window, mut catchup, catchup_limit, start_at, end_at, jitter } = catching_up;
+    let history = fields.slot("history").map(|slot| read_history(decoder, &slot)).unwrap_or_default();
+    let failures = fields.slot("suspendAfterFailures");
+    let failures = failures.and_then(|slot| decoder.integer(&slot, 1..=FAILURES_MAX));
     // Without windows nothing is owed to anybody: a tick that finds the ETL busy, or nobody awake, passes.
-    let default = if window.is_some() { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
-    let concurrency = concurrency.unwrap_or(default);
+    let owes = window.is_some();
     let when = when?;
+    match &when {
+        // At most one tick is ever due, and it is what all the waiting was for.
+        When::AfterCompletion(_) => catchup = Catchup::All,
+        // Windows are passed on by what comes before.
+        When::Inputs(_) => window = None,
+        When::Cron { .. } | When::Every(_) | When::Webhook(_) => {}
+    }
+    let default = if owes { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
+    let concurrency = concurrency.unwrap_or(default);
     let schedule = Schedule {
         key,
         etl,
@@ -93,8 +105,8 @@ pub(super) fn read_clock(
         start_at,
         end_at,
         jitter,
-        suspend_after_failures: None,
-        history: History::default(),
+        suspend_after_failures: failures.and_then(|failures| u32::try_from(failures).ok()),
+        history,
     };
     Some((schedule, marks))
 }
@@ -118,41 +130,60 @@ fn read_values(
     values
 }
 
-fn read_when(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &Fields<'_>) -> Option<When> {
-    let zone_slot = fields.slot("timezone");
-    let zone = match &zone_slot {
-        Some(slot) => read_zone(decoder, slot),
-        None => Some(TimeZone::UTC),
+/// Exactly one of the keys that say when.
+fn read_when(
+    decoder: &mut Decoder<'_>,
+    slot: &Slot<'_>,
+    fields: &Fields<'_>,
+    marks: &mut Marks,
+) -> Option<When> {
+    let mut written = ["cron", "every", "on"].into_iter().filter_map(|key| Some((key, fields.slot(key)?)));
+    let Some((key, value)) = written.next() else {
+        let message = "the schedule has neither `cron` nor `every` nor `on`";
+        let help = "write `cron: \"0 3 * * *\"` or `every: 15m`";
+        decoder.fault(BAD_SCHEDULE, &slot.at, message, Some(help));
+        return None;
     };
-    let dst_slot = fields.slot("dst");
-    let dst = dst_slot.as_ref().and_then(|slot| decoder.word(slot, &DST_RULES)).unwrap_or_default();
-    match (fields.slot("cron"), fields.slot("every")) {
-        (Some(cron), None) => {
-            let crons = read_crons(decoder, &cron, zone.as_ref().unwrap_or(&TimeZone::UTC), dst)?;
-            Some(When::Cron { crons, zone: zone?, dst })
-        }
-        (None, Some(every)) => {
-            for slot in [zone_slot, dst_slot].into_iter().flatten() {
-                let message = format!("{} beside `every`", slot.label);
-                let help = "a period is the same in every zone: remove it, or write `cron`";
-                decoder.fault(BAD_SCHEDULE, &slot.at, &message, Some(help));
-            }
-            read_every(decoder, &every)
-        }
-        (Some(_), Some(every)) => {
-            let help = "keep one of the two; two Schedules may start the same ETL";
-            decoder.fault(BAD_SCHEDULE, &every.at, "`every` beside `cron`", Some(help));
-            None
-        }
-        (None, None) => {
-            let help = "write `cron: \"0 3 * * *\"` or `every: 15m`";
-            decoder.fault(BAD_SCHEDULE, &slot.at, "the schedule has neither `cron` nor `every`", Some(help));
-            None
-        }
+    if let Some((other, second)) = written.next() {
+        let help = "keep one of the two; two Schedules may start the same ETL";
+        decoder.fault(BAD_SCHEDULE, &second.at, &format!("`{other}` beside `{key}`"), Some(help));
+        return None;
+    }
+    match key {
+        "cron" => read_cron_clock(decoder, &value, fields),
+        "every" => read_every(decoder, &value, fields),
+        _ => read_inputs(decoder, &value, fields, marks).map(When::Inputs),
     }
 }
 
-fn read_every(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<When> {
+fn read_cron_clock(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &Fields<'_>) -> Option<When> {
+    let zone = match fields.slot("timezone") {
+        Some(slot) => read_zone(decoder, &slot),
+        None => Some(TimeZone::UTC),
+    };
+    let dst = fields.slot("dst").and_then(|slot| decoder.word(&slot, &DST_RULES)).unwrap_or_default();
+    if let Some(after) = fields.slot("after") {
+        let help = "a wall clock does not wait for runs: write `every`, or remove it";
+        decoder.fault(BAD_SCHEDULE, &after.at, "`after` beside `cron`", Some(help));
+    }
+    let crons = read_crons(decoder, slot, zone.as_ref().unwrap_or(&TimeZone::UTC), dst)?;
+    Some(When::Cron { crons, zone: zone?, dst })
+}
+
+fn read_every(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &Fields<'_>) -> Option<When> {
+    let after = fields.slot("after").and_then(|slot| decoder.word(&slot, &AFTER));
+    let useless: &[(&'static str, &str)] = &[
+        ("timezone", "a period is the same in every zone: remove it, or write `cron`"),
+        ("dst", "a period is the same in every zone: remove it, or write `cron`"),
+    ];
+    let never_late = [("catchup", "at most one tick is due, and it always starts: remove it")];
+    for (key, help) in useless.iter().chain(never_late.iter().filter(|_| after.is_some())) {
+        if let Some(slot) = fields.slot(key) {
+            let beside = if *key == "catchup" { "after: completion" } else { "every" };
+            let message = format!("{} beside `{beside}`", slot.label);
+            decoder.fault(BAD_SCHEDULE, &slot.at, &message, Some(help));
+        }
+    }
     let every = decoder.duration(slot)?;
     if every < EVERY_MIN || every.subsec_nanos() != 0 {
         let message = format!("{} must be whole seconds, at least one", slot.label);
@@ -164,7 +195,7 @@ fn read_every(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<When> {
         );
         return None;
     }
-    Some(When::Every(every))
+    Some(if after.is_some() { When::AfterCompletion(every) } else { When::Every(every) })
 }
 
 fn read_crons(decoder: &mut Decoder<'_>, slot: &Slot<'_>, zone: &TimeZone, dst: Dst) -> Option<Vec<Cron>> {

@@ -27,6 +27,12 @@ pub(super) const CATCHUPS: [(&str, Catchup); 4] =
     [("none", Catchup::None), ("last", Catchup::Last), ("all", Catchup::All), ("merge", Catchup::Merge)];
 /// The word that says that ticks close no windows.
 pub(super) const NO_WINDOW: [(&str, Option<WindowRule>); 1] = [("none", None)];
+/// The word that lets `every` count from the end of the run before.
+pub(super) const AFTER: [(&str, ()); 1] = [("completion", ())];
+/// Most runs that may fail in a row before a schedule is suspended.
+pub(super) const FAILURES_MAX: i64 = 1_000;
+/// Most finished runs of a schedule that may be kept.
+pub(super) const KEPT_MAX: i64 = 100_000;
 /// Most ticks of a schedule that may be caught up, or wait.
 pub(super) const CATCHUP_LIMIT_MAX: i64 = 1_000;
 pub(super) const DST_RULES: [(&str, Dst); 2] = [("once", Dst::Once), ("wallClock", Dst::WallClock)];
@@ -163,7 +169,7 @@ pub(super) static PARAM: Table = Table {
 /// What inline schedules and Schedules share.
 static CLOCK: Table = Table {
     name: "a schedule",
-    doc: "When runs start by themselves: `cron` or `every`.",
+    doc: "When runs start by themselves: `cron`, `every` or `on`.",
     keys: &[
         optional(
             "cron",
@@ -172,6 +178,16 @@ static CLOCK: Table = Table {
         ),
         optional("timezone", Shape::Text, "IANA time zone in which `cron` is read; UTC unless written."),
         optional("every", Shape::Duration, "A run every so often, at least a second; instead of `cron`."),
+        optional(
+            "after",
+            Shape::Word(|| words(&AFTER)),
+            "Beside `every`: count from the `completion` of the run before instead of from its start.",
+        ),
+        optional(
+            "on",
+            Shape::Keys(&INPUTS),
+            "A run when all of these succeeded since the last start; instead of a clock.",
+        ),
         optional("suspend", Shape::Boolean, "While true, ticks pass without runs."),
         optional(
             "concurrencyPolicy",
@@ -208,17 +224,46 @@ static CLOCK: Table = Table {
             Shape::Duration,
             "Start each tick later by a part of this, always the same for a schedule, so that many do not start together.",
         ),
+        optional(
+            "suspendAfterFailures",
+            Shape::Integer { min: 1, max: FAILURES_MAX },
+            "Suspend the schedule when so many of its runs failed in a row.",
+        ),
+        optional("history", Shape::Keys(&HISTORY), "How many finished runs of this schedule are kept."),
     ],
     refused: &[
-        not_yet("on", ""),
         not_yet("webhook", ""),
-        not_yet("history", ""),
-        not_yet("suspendAfterFailures", ""),
         foreign("schedule", "write `cron` or `every`"),
         foreign("timeZone", "write `timezone`"),
         foreign("startingDeadlineSeconds", "write `startingDeadline` with a unit, such as `90s`"),
         foreign("interval", "write `every`"),
     ],
+    also: None,
+};
+
+pub(super) static INPUTS: Table = Table {
+    name: "`on`",
+    doc: "What the schedule waits for: all of it.",
+    keys: &[
+        optional("etls", Shape::FilledList(&Shape::Name), "ETLs of the same project; their runs succeed."),
+        optional(
+            "datasets",
+            Shape::FilledList(&Shape::Text),
+            "Datasets that a task of any ETL lists under `produces`; that task succeeds.",
+        ),
+    ],
+    refused: &[foreign("tasks", "wait for the ETL, or for a dataset that the task `produces`")],
+    also: None,
+};
+
+pub(super) static HISTORY: Table = Table {
+    name: "`history`",
+    doc: "How many finished runs of a schedule are kept, in place of the operator's numbers.",
+    keys: &[
+        optional("keepSucceeded", Shape::Integer { min: 0, max: KEPT_MAX }, "Runs that succeeded."),
+        optional("keepFailed", Shape::Integer { min: 0, max: KEPT_MAX }, "Runs that did not."),
+    ],
+    refused: &[],
     also: None,
 };
 
@@ -242,7 +287,7 @@ pub(super) static WINDOW: Table = Table {
 
 pub(super) static INLINE_SCHEDULE: Table = Table {
     name: "a schedule",
-    doc: "When runs start by themselves: `cron` or `every`.",
+    doc: "When runs start by themselves: `cron`, `every` or `on`.",
     keys: &[],
     refused: &[foreign("etl", "a schedule inside of an ETL is that ETL's own; write a Schedule for another")],
     also: Some(&CLOCK),
@@ -250,7 +295,7 @@ pub(super) static INLINE_SCHEDULE: Table = Table {
 
 pub(super) static SCHEDULE_SPEC: Table = Table {
     name: "the spec of a Schedule",
-    doc: "Which ETL runs, and when: `cron` or `every`.",
+    doc: "Which ETL runs, and when: `cron`, `every` or `on`.",
     keys: &[required("etl", Shape::Name, "The ETL that runs, in the same project.")],
     refused: &[],
     also: Some(&CLOCK),

@@ -8,6 +8,7 @@ use super::deploy::read_deploy;
 use super::fault::{BAD_COMMAND, DEFINED_TWICE, OUT_OF_RANGE, UNKNOWN_WORD, quote};
 use super::graph::{Dependency, read_dependencies};
 use super::image::check_image;
+use super::inputs::read_datasets;
 use super::model::{
     Backoff, FileRef, NODE_LOST_DEADLINE, OnNodeLost, RETRY_DELAY, RETRY_DELAY_MAX, Retries, START_TIMEOUT,
     STOP_GRACE_PERIOD, Task,
@@ -61,7 +62,7 @@ pub(super) fn read_task(
             .and_then(|slot| decoder.word(&slot, &ON_NODE_LOST))
             .unwrap_or(OnNodeLost::Retry),
         node_lost_deadline: duration_or(decoder, &fields, "nodeLostDeadline", NODE_LOST_DEADLINE),
-        produces: Vec::new(),
+        produces: fields.slot("produces").map(|slot| read_datasets(decoder, &slot)).unwrap_or_default(),
     };
     Some((task, dependencies))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fault::{BAD_PARAM, DEFINED_TWICE, Fault, Span, UNKNOWN_ETL};
 use super::file::{Located, Object, ObjectKind, ParsedFile};
+use super::listening::{Starts, add_starts, circles, producers, unknown_inputs};
 use super::model::Etl;
 use super::model_schedule::Schedule;
 use super::nearest::did_you_mean;
@@ -22,7 +23,15 @@ pub fn check_together(files: &[ParsedFile]) -> Vec<Fault> {
         let Object::Schedule(schedule) = &object.value else { continue };
         let key = EtlKey::new(schedule.key.project.clone(), schedule.etl.clone());
         match etls.get(&key) {
-            Some(etl) => faults.extend(params_that_do_not_fit(object, schedule, etl)),
+            Some(etl) => {
+                faults.extend(params_that_do_not_fit(object, schedule, etl));
+                let is_known = |etl: &EtlKey| etls.contains_key(etl) || broken(etl);
+                let names = || {
+                    let own = etls.keys().filter(|other| other.project == key.project);
+                    own.map(|other| other.name.clone()).collect()
+                };
+                faults.extend(unknown_inputs(object, schedule, is_known, names));
+            }
             None if broken(&key) => {}
             None => {
                 // Finding the name that was meant takes time; who has this many faults begins with the first.
@@ -32,7 +41,21 @@ pub fn check_together(files: &[ParsedFile]) -> Vec<Fault> {
             }
         }
     }
+    faults.extend(circles_among(files, &etls));
     faults
+}
+
+fn circles_among(files: &[ParsedFile], etls: &BTreeMap<&EtlKey, &Etl>) -> Vec<Fault> {
+    let schedules = || {
+        objects(files).filter_map(|object| match &object.value {
+            Object::Schedule(schedule) => Some((object, schedule)),
+            Object::Etl(_) => None,
+        })
+    };
+    let produced = producers(etls.values().copied());
+    let mut starts = Starts::new();
+    schedules().for_each(|(_, schedule)| add_starts(&mut starts, schedule, &produced));
+    circles(&starts, schedules())
 }
 
 fn objects(files: &[ParsedFile]) -> impl Iterator<Item = &Located<Object>> {

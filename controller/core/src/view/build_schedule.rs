@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::{Condition, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View};
 use crate::cron::Cron;
 use crate::desired::ScheduleObject;
-use crate::plan::tick::next_tick;
+use crate::plan::after::BREAKER;
+use crate::plan::tick::{delay, next_due, next_tick};
 use crate::recorded::{Recorded, ScheduleRecord, Suspension};
 use crate::spec::{ConcurrencyPolicy, Inputs, Schedule, When};
 use crate::units::format_duration;
@@ -18,7 +19,7 @@ pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestam
     let metadata = Metadata {
         name: schedule.key.name.to_string(),
         project: schedule.key.project.to_string(),
-        creation_timestamp: record.map(|record| record.first_seen),
+        creation_timestamp: record.map(|record| record.created_at.unwrap_or(record.first_seen)),
         ..Metadata::default()
     };
     let missed = record.into_iter().flat_map(|record| &record.missed_total);
@@ -40,8 +41,12 @@ pub fn due_next(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Times
     if schedule.suspend || record.is_some_and(|record| suspension_at(record, now).is_some()) {
         return None;
     }
-    let after = record.map_or(now, |record| record.decided_until);
-    next_tick(schedule, record.map_or(now, |record| record.first_seen), after)
+    let tick = match record {
+        Some(record) => next_due(schedule, record),
+        None => next_tick(schedule, now, now),
+    };
+    // As its runs see it: later by its share of the jitter.
+    tick.map(|tick| tick.saturating_add(delay(schedule)).unwrap_or(tick))
 }
 
 /// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.
@@ -115,7 +120,8 @@ fn suspended(schedule: &Schedule, suspension: Option<&Suspension>) -> Condition 
         Some(suspension) => {
             let Suspension { by, reason, since, .. } = suspension;
             let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            Condition::of("Suspended", true, "Override", format!("by {by}{why}"), Some(*since))
+            let word = if by == BREAKER { "TooManyFailures" } else { "Override" };
+            Condition::of("Suspended", true, word, format!("by {by}{why}"), Some(*since))
         }
         None if schedule.suspend => {
             Condition::of("Suspended", true, "Spec", "the spec says `suspend: true`", None)

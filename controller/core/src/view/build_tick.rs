@@ -56,7 +56,7 @@ pub fn tick_view(desired: &Desired, tick: &Tick<'_>) -> TickView {
     let in_force = desired.schedules.get(*schedule).map(|object| object.schedule.etl.to_string());
     let (etl, window, status) = match fate {
         Fate::Run(run) => (Some(run.key.etl.name.to_string()), run.window, started(run, *at)),
-        Fate::Missed(missed) => (in_force, None, passed(missed)),
+        Fate::Missed(missed) => (in_force, missed.window, passed(missed)),
     };
     let schedule = schedule.name.to_string();
     let spec = TickSpecView { schedule, etl, tick: *at, window: window.map(Into::into) };

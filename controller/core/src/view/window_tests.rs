@@ -190,7 +190,7 @@ fn a_window_of_an_open_run_is_not_missing() {
 
 #[test]
 fn ticks_are_runs_and_what_was_missed() {
-    let missed = |tick, reason, count| MissedTick { tick: at(tick), reason, count };
+    let missed = |tick, reason, count| MissedTick { tick: at(tick), reason, count, window: None };
     let mut recorded = recorded(ledger(&[]), vec![run((90, 100), "Failed"), run((100, 110), "Queued")]);
     let record = schedule_record(vec![missed(80, MissReason::Limit, 7), missed(90, MissReason::Catchup, 1)]);
     recorded.schedules.insert(rna(), record);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use etl_core::change::Change;
+use etl_core::desired::Desired;
 use etl_core::name::{AttemptKey, Name, RunKey};
 use etl_core::outcome::{EndState, Outcome, StuckReason};
+use etl_core::plan::tick::delay;
 use etl_core::recorded::Recorded;
-use etl_core::run::{Attempt, AttemptEnd, LogSummary, Phase, Run, Trigger};
+use etl_core::run::{Attempt, AttemptEnd, LogSummary, Phase, Trigger};
 use jiff::Timestamp;
 
 use super::{Metrics, POOL, SOURCE};
@@ -18,11 +20,16 @@ struct Batch<'a> {
     created: BTreeMap<&'a AttemptKey, Timestamp>,
 }
 
-pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, now: Timestamp) {
+pub(super) fn count(
+    metrics: &Metrics,
+    changes: &[Change],
+    desired: &Desired,
+    before: &Recorded,
+    now: Timestamp,
+) {
     let mut batch = Batch::default();
     for change in changes {
         match change {
-            Change::RunAdmitted { run, .. } => admitted(metrics, run),
             Change::RunEnded { run, state, at, .. } => run_ended(metrics, before, run, *state, *at),
             Change::TaskEligible { run, task, at } => {
                 batch.eligible.insert((run, task), *at);
@@ -32,6 +39,7 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
             }
             Change::AttemptIntended { attempt, at, .. } => intended(metrics, before, &batch, attempt, *at),
             Change::AttemptCreated { attempt, at, .. } => {
+                created(metrics, desired, before, attempt, *at);
                 batch.created.insert(attempt, *at);
             }
             Change::AttemptSeen { attempt, phase: Phase::Running, at, .. } => {
@@ -54,6 +62,7 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. }
+            | Change::RunAdmitted { .. }
             | Change::RunStarted { .. }
             | Change::RunStopping { .. }
             | Change::RunReopened { .. }
@@ -82,10 +91,16 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
     }
 }
 
-fn admitted(metrics: &Metrics, run: &Run) {
-    if let Trigger::Schedule { tick, .. } = &run.trigger {
-        let lag = run.admitted_at.duration_since(*tick).as_secs_f64();
-        metrics.schedule_lag_seconds.with_label_values::<&str>(&[]).observe(lag.max(0.0));
+/// From when a tick was meant to start to the first service of its run. Whatever held it back counts: a place, a slot, us.
+fn created(metrics: &Metrics, desired: &Desired, before: &Recorded, key: &AttemptKey, at: Timestamp) {
+    let Some(run) = before.runs.get(&key.run) else { return };
+    let Trigger::Schedule { schedule, tick } = &run.trigger else { return };
+    let is_first =
+        run.tasks.values().flat_map(|task| &task.attempts).all(|attempt| attempt.created_at.is_none());
+    if is_first {
+        let jitter = desired.schedules.get(schedule).map(|object| delay(&object.schedule));
+        let meant = tick.saturating_add(jitter.unwrap_or_default()).unwrap_or(*tick);
+        metrics.schedule_lag_seconds.with_label_values::<&str>(&[]).observe(seconds(meant, at));
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etl_core::change::Change;
+use etl_core::desired::Desired;
 use etl_core::recorded::Recorded;
 use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
@@ -107,7 +108,10 @@ impl Metrics {
             ),
             schedule_lag_seconds: histogram(
                 &registry,
-                ("etl_schedule_lag_seconds", "From a tick to its run"),
+                (
+                    "etl_schedule_lag_seconds",
+                    "From a tick, later by its jitter, to the first service of its run",
+                ),
                 &[],
                 &WAIT_BUCKETS,
             ),
@@ -141,8 +145,8 @@ impl Metrics {
     }
 
     /// Counts what a pass changed; called once the changes are durable, with the record as it was before them.
-    pub fn changed(&self, changes: &[Change], before: &Recorded, now: Timestamp) {
-        changed::count(self, changes, before, now);
+    pub fn changed(&self, changes: &[Change], desired: &Desired, before: &Recorded, now: Timestamp) {
+        changed::count(self, changes, desired, before, now);
     }
 
     /// A call to Docker was answered, or given up with a word in place of a code.

@@ -32,7 +32,7 @@ impl Scene {
 
     /// As the loop does: counted with the record as it was, then recorded.
     fn change(&self, changes: &[Change], now: i64) -> &Self {
-        self.metrics.changed(changes, &self.state.recorded(), at(now));
+        self.metrics.changed(changes, &self.state.desired(), &self.state.recorded(), at(now));
         make(&self.state, changes);
         self
     }

@@ -101,7 +101,8 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         last_tick: Some(at(60)),
         suspension: None,
         missed_total: [(MissReason::Forbid, u64::MAX)].into(),
-        missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1 }],
+        missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
+        created_at: Some(at(0)),
         completed_at: Some(at(61)),
         failures: 2,
         inputs: [("upstream".to_owned(), input())].into(),
@@ -249,7 +250,8 @@ impl Dice {
     }
 
     fn schedule(&mut self) -> ScheduleRecord {
-        let tick = MissedTick { tick: self.at(), reason: MissReason::Limit, count: self.number() };
+        let tick =
+            MissedTick { tick: self.at(), reason: MissReason::Limit, count: self.number(), window: None };
         let suspension = self.maybe(|dice| Suspension {
             by: dice.text(),
             reason: dice.text(),
@@ -266,6 +268,7 @@ impl Dice {
             suspension,
             missed_total: [(MissReason::Suspended, self.number())].into(),
             missed: vec![tick; self.below(101)],
+            created_at: self.maybe(Self::at),
             completed_at: self.maybe(Self::at),
             failures: 4,
             inputs: [(self.text(), input())].into(),

@@ -19,7 +19,7 @@ fn three_days() -> Scene {
         Change::RunEnded { run: first, state: EndState::Succeeded, at: at(DAY + 60), message: String::new() };
     make(state, &[ended]);
     make(state, &ticked(state, DAY, 2 * DAY).1);
-    let missed = vec![MissedTick { tick: at(3 * DAY), reason: MissReason::Catchup, count: 2 }];
+    let missed = vec![MissedTick { tick: at(3 * DAY), reason: MissReason::Catchup, count: 2, window: None }];
     let (until, window_end) = (at(3 * DAY), Some(at(3 * DAY)));
     let decided = Change::ScheduleDecided { schedule: rna(), until, missed, window_end };
     make(state, &[asked(2 * DAY, 3 * DAY), decided]);

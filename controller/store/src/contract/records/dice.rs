@@ -201,7 +201,6 @@ impl Dice {
             mode: self.short(),
         };
         Task {
-            when: self.maybe(Self::text),
             depends_on: [(name("z"), self.one(&conditions)), (name("a"), self.one(&conditions))].into(),
             when: self.maybe(Self::text),
             image: self.text(),
