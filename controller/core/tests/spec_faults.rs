@@ -15,6 +15,8 @@ mod keys;
 mod mounts;
 #[path = "spec_faults/templates.rs"]
 mod templates;
+#[path = "spec_faults/triggers.rs"]
+mod triggers;
 
 use std::path::Path;
 
@@ -81,6 +83,7 @@ fn rows() -> Vec<Row> {
         clocks::graph_rows(),
         clocks::schedule_rows(),
         clocks::window_rows(),
+        triggers::rows(),
         envelope::param_rows(),
     ]
     .concat()
@@ -238,6 +241,60 @@ fn a_schedule_needs_its_etl() {
     assert_eq!(said_together(&[("x.etl.yaml", &etl), ("y.etl.yaml", &other)]), [fault]);
     let broken = etl.replace("rna-daily", "rna-dayly").replace("image: a", "imge: a");
     assert_eq!(said_together(&[("x.etl.yaml", &broken), ("y.etl.yaml", &other)]), [""; 0]);
+}
+
+#[test]
+fn what_a_schedule_waits_for_exists_and_does_not_wait_for_it() {
+    let etl = |name: &str| spec("").replace("name: a", &format!("name: {name}"));
+    let waits = |etl: &str, on: &str| {
+        schedule(&format!("on: {on}"))
+            .replace("etl: a", &format!("etl: {etl}"))
+            .replace("name: s", &format!("name: {etl}-s"))
+    };
+    let lake = spec("").replace("name: a", "name: c").replace("{image: a}", "{image: a, produces: [lake]}");
+    for (what, first, second, expected) in [
+        ("one after the other", waits("b", "{etls: [a]}"), waits("c", "{etls: [b]}"), vec![]),
+        (
+            "a dataset that nobody makes yet",
+            waits("b", "{datasets: [sea]}"),
+            waits("c", "{etls: [b]}"),
+            vec![],
+        ),
+        (
+            "a name misspelled",
+            waits("b", "{etls: [aa]}"),
+            waits("c", "{etls: [b]}"),
+            vec!["x.etl.yaml:6:15 E035 no ETL `aa` in project `default` to wait for"],
+        ),
+        (
+            "a circle of two",
+            waits("a", "{etls: [b]}"),
+            waits("b", "{etls: [a]}"),
+            vec![
+                "x.etl.yaml:3:18 E034 a circle of ETLs that start each other: a → b → a",
+                "y.etl.yaml:3:18 E034 a circle of ETLs that start each other: b → a → b",
+            ],
+        ),
+        (
+            "a circle by way of a dataset",
+            waits("b", "{datasets: [lake]}"),
+            waits("c", "{etls: [b]}"),
+            vec![
+                "x.etl.yaml:3:18 E034 a circle of ETLs that start each other: b → c → b",
+                "y.etl.yaml:3:18 E034 a circle of ETLs that start each other: c → b → c",
+            ],
+        ),
+    ] {
+        let (a, b) = (etl("a"), etl("b"));
+        let files = [
+            ("a.etl.yaml", &*a),
+            ("b.etl.yaml", &*b),
+            ("c.etl.yaml", &*lake),
+            ("x.etl.yaml", &*first),
+            ("y.etl.yaml", &*second),
+        ];
+        assert_eq!(said_together(&files), expected, "{what}");
+    }
 }
 
 #[test]

@@ -91,12 +91,16 @@ pub fn graph_rows() -> Vec<Row> {
 
 pub fn schedule_rows() -> Vec<Row> {
     vec![
-        ("no clock", schedule("suspend: true"), vec!["4:1 E053 the schedule has neither `cron` nor `every`"]),
+        (
+            "no clock",
+            schedule("suspend: true"),
+            vec!["4:1 E053 the schedule has neither `cron` nor `every` nor `on`"],
+        ),
         ("two clocks", schedule("cron: '@daily'\nevery: 1m"), vec!["7:3 E053 `every` beside `cron`"]),
         (
             "an inline schedule without clock",
             spec("schedule: {suspend: true}"),
-            vec!["6:3 E053 the schedule has neither `cron` nor `every`"],
+            vec!["6:3 E053 the schedule has neither `cron` nor `every` nor `on`"],
         ),
         (
             "an inline schedule that names an ETL",

@@ -34,8 +34,8 @@ pub fn key_rows() -> Vec<Row> {
         ),
         (
             "triggers, which are not built yet",
-            schedule("every: 1m\non: {etls: [b]}\nwebhook: {}"),
-            vec!["7:3 E020 `on` is not supported yet", "8:3 E020 `webhook` is not supported yet"],
+            schedule("every: 1m\nwebhook: {}"),
+            vec!["7:3 E020 `webhook` is not supported yet"],
         ),
         (
             "expectations, which are not built yet",
