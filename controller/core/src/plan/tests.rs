@@ -16,6 +16,8 @@ use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
+mod anew;
+mod backfill;
 mod cronjob;
 mod windows;
 
@@ -36,7 +38,7 @@ fn etl(name: &str, spec: &str) -> (String, AcceptedFile) {
 impl Story {
     fn with(files: impl IntoIterator<Item = (String, AcceptedFile)>) -> Self {
         let files: BTreeMap<_, _> = files.into_iter().collect();
-        let desired = Desired::build(&files, &Desired::default());
+        let desired = Desired::build(&files, &BTreeMap::new(), &Desired::default());
         Self { desired, recorded: Recorded { files, ..Recorded::default() } }
     }
 
@@ -156,7 +158,7 @@ fn ticks_that_are_decided_stay_so_when_the_clock_is_set_back_and_the_schedule_is
     let decided = story.recorded.schedules[&hello()].decided_until;
     let (path, edited) = spec(2);
     story.recorded.files.insert(path, edited);
-    story.desired = Desired::build(&story.recorded.files, &story.desired);
+    story.desired = Desired::build(&story.recorded.files, &story.recorded.resets, &story.desired);
     story.pass(at(60), seen([]));
     assert_eq!(story.recorded.schedules[&hello()].decided_until, decided);
 }
@@ -323,7 +325,7 @@ fn what_git_takes_away_is_held_unless_most_stays() {
     ] {
         let mut story = Story::with(files.clone());
         story.pass(at(0), reading(&tree));
-        let desired = Desired::build(&story.recorded.files, &story.desired);
+        let desired = Desired::build(&story.recorded.files, &story.recorded.resets, &story.desired);
         assert_eq!((desired.etls.len(), story.recorded.source.held), (in_force, held), "{what}");
     }
 }
