@@ -80,7 +80,9 @@ pub struct Progress {
     pub succeeded: u64,
     /// Runs that failed for good.
     pub failed: u64,
-    /// Runs that were cancelled, and windows passed over since another run stood for them.
+    /// Runs that were cancelled.
+    pub cancelled: u64,
+    /// Windows passed over since another run stood for them.
     pub passed: u64,
     /// Who cancelled it.
     pub cancelled_by: Option<String>,
@@ -122,7 +124,7 @@ impl Progress {
         match state {
             EndState::Succeeded | EndState::Skipped => &mut self.succeeded,
             EndState::Failed | EndState::TimedOut | EndState::Lost => &mut self.failed,
-            EndState::Cancelled => &mut self.passed,
+            EndState::Cancelled => &mut self.cancelled,
         }
     }
 }

@@ -121,6 +121,19 @@ impl Trigger {
         }
     }
 
+    /// The run that it is once more.
+    pub fn rerun_of(&self) -> Option<&RunKey> {
+        match self {
+            Self::Rerun { of, .. } => Some(of),
+            Self::Schedule { .. }
+            | Self::Manual { .. }
+            | Self::Backfill { .. }
+            | Self::Upstream { .. }
+            | Self::Webhook { .. }
+            | Self::Adopted => None,
+        }
+    }
+
     /// The backfill that it is a window of. Such runs give way to all others.
     pub fn backfill(&self) -> Option<&BackfillKey> {
         match self {

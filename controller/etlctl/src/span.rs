@@ -37,13 +37,18 @@ pub fn absolute(at: Timestamp, zone: &TimeZone) -> String {
 
 /// A span of data: its beginning in the reader's zone, as short as it can be, and its length: `2025-11-20/1d`.
 pub fn window(start: Timestamp, end: Timestamp, zone: &TimeZone) -> String {
-    let civil = start.to_zoned(zone.clone()).datetime();
+    format!("{}/{}", civil(start, zone), format_duration(end.duration_since(start)))
+}
+
+/// An end of data in the reader's zone, as short as it can be: `2025-11-20`, `2025-11-20T01:30`.
+pub fn civil(at: Timestamp, zone: &TimeZone) -> String {
+    let civil = at.to_zoned(zone.clone()).datetime();
     let format = match (civil.hour(), civil.minute(), civil.second()) {
         (0, 0, 0) => "%Y-%m-%d",
         (_, _, 0) => "%Y-%m-%dT%H:%M",
         _ => "%Y-%m-%dT%H:%M:%S",
     };
-    format!("{}/{}", civil.strftime(format), format_duration(end.duration_since(start)))
+    civil.strftime(format).to_string()
 }
 
 /// An instant as people give it: RFC 3339, a date or a date and time in `zone`, or how long ago (`24h`).

@@ -232,6 +232,7 @@ impl Dice {
             next: self.below(9),
             succeeded: self.number(),
             failed: self.number(),
+            cancelled: self.number(),
             passed: self.number(),
             cancelled_by: self.maybe(Self::text),
             end: self.maybe(|dice| BackfillEnd { at: dice.at(), message: dice.text() }),

@@ -71,11 +71,11 @@ fn record<'a>(story: &'a Story, key: &BackfillKey) -> &'a BackfillRecord {
     &story.recorded.backfills[key]
 }
 
-/// `DONE/FAILED/PASSED`, and how it was over.
+/// `DONE/FAILED/CANCELLED/PASSED`, and how it was over.
 fn state(story: &Story, key: &BackfillKey) -> String {
-    let Progress { succeeded, failed, passed, end, .. } = &record(story, key).progress;
+    let Progress { succeeded, failed, cancelled, passed, end, .. } = &record(story, key).progress;
     let end = end.as_ref().map(|end| format!(" over {}", end.message)).unwrap_or_default();
-    format!("{succeeded}/{failed}/{passed}{end}").trim_end().to_owned()
+    format!("{succeeded}/{failed}/{cancelled}/{passed}{end}").trim_end().to_owned()
 }
 
 /// The open runs of the backfill, by their windows.
@@ -115,13 +115,13 @@ fn a_backfill_does_one_window_after_the_other_and_ends() {
     let key = ask_for(&mut story, 1, over((-300, 0)));
     assert_eq!(open(&story), [(-300, -200)]);
     succeed(&mut story, 2, (-300, -200));
-    assert_eq!((open(&story), state(&story, &key)), (vec![(-200, -100)], "1/0/0".to_owned()));
+    assert_eq!((open(&story), state(&story, &key)), (vec![(-200, -100)], "1/0/0/0".to_owned()));
     end(&mut story, 3, (-200, -100), S::Failed);
-    assert_eq!((open(&story), state(&story, &key)), (vec![(-100, 0)], "1/1/0".to_owned()));
+    assert_eq!((open(&story), state(&story, &key)), (vec![(-100, 0)], "1/1/0/0".to_owned()));
     let last = run_over(&story, (-100, 0));
     story.ask(at(4), "stop", Verb::Cancel { run: last.clone() });
     stopped(&mut story, 5, &last);
-    assert_eq!((open(&story), state(&story, &key)), (vec![], "1/1/1 over".to_owned()));
+    assert_eq!((open(&story), state(&story, &key)), (vec![], "1/1/1/0 over".to_owned()));
     let again = answer(story.ask(at(7), "fill", Verb::Backfill { etl: hello(), order: over((-300, 0)) }));
     assert_eq!(again.expect("it is the same one").what, "unchanged");
     let plan = story.ask(at(8), "other", Verb::Backfill { etl: hello(), order: over((-300, -100)) });
@@ -136,12 +136,12 @@ fn a_run_that_is_retried_is_counted_as_it_ends_last() {
     let mut story = every("");
     let key = ask_for(&mut story, 1, over((-100, 0)));
     let run = end(&mut story, 2, (-100, 0), S::Failed);
-    assert_eq!(state(&story, &key), "0/1/0 over");
+    assert_eq!(state(&story, &key), "0/1/0/0 over");
     story.ask(at(3), "again", Verb::Retry { run: run.clone(), tasks: Vec::new() });
     let second = AttemptKey { number: 2, ..load(&run) };
     pass(&mut story, 4);
     story.pass(at(5), seen([sighting(&second, S::Complete)]));
-    assert_eq!(state(&story, &key), "1/0/0 over");
+    assert_eq!(state(&story, &key), "1/0/0/0 over");
 }
 
 #[test]
@@ -163,23 +163,23 @@ fn windows_that_reach_back_do_so_inside_of_the_span() {
 #[test]
 fn what_happened_to_a_window_meanwhile_is_looked_at_again() {
     for (what, reprocess, state_of_it, expected, open_now) in [
-        ("it succeeded", Reprocess::None, Some(EndState::Succeeded), "1/0/1", vec![(-100, 0)]),
+        ("it succeeded", Reprocess::None, Some(EndState::Succeeded), "1/0/0/1", vec![(-100, 0)]),
         (
             "it succeeded, and is done again",
             Reprocess::All,
             Some(EndState::Succeeded),
-            "1/0/0",
+            "1/0/0/0",
             vec![(-200, -100)],
         ),
-        ("it failed", Reprocess::None, Some(EndState::Failed), "1/0/1", vec![(-100, 0)]),
+        ("it failed", Reprocess::None, Some(EndState::Failed), "1/0/0/1", vec![(-100, 0)]),
         (
             "it failed, and is done again",
             Reprocess::Failed,
             Some(EndState::Failed),
-            "1/0/0",
+            "1/0/0/0",
             vec![(-200, -100)],
         ),
-        ("it runs", Reprocess::All, None, "1/0/1", vec![(-100, 0)]),
+        ("it runs", Reprocess::All, None, "1/0/0/1", vec![(-100, 0)]),
     ] {
         let mut story = with_spec("  maxActiveRuns: 5\n  schedule: {every: 100s}\n");
         let key = ask_for(&mut story, 1, BackfillOrder { reprocess, ..over((-300, 0)) });
@@ -201,7 +201,7 @@ fn of_a_window_that_another_run_is_over_in_part_only_the_rest_is_done() {
     let span = Some(window((-170, -150)));
     story.ask(at(2), "live", Verb::Run { etl: hello(), params: BTreeMap::new(), window: span });
     succeed(&mut story, 3, (-300, -200));
-    assert_eq!((open(&story), state(&story, &key)), (vec![(-200, -170), (-150, -100)], "1/0/0".to_owned()));
+    assert_eq!((open(&story), state(&story, &key)), (vec![(-200, -170), (-150, -100)], "1/0/0/0".to_owned()));
 }
 
 #[test]
@@ -279,11 +279,11 @@ fn a_cancelled_backfill_strands_no_run() {
     let cancel = || Verb::CancelBackfill { backfill: key.clone() };
     assert_eq!(answer(story.ask(at(3), "stop", cancel())).expect("it is there").what, "cancelled");
     assert_eq!(open(&story), [(-400, -300)], "what waited is over at once");
-    assert_eq!(state(&story, &key), "0/0/1");
+    assert_eq!(state(&story, &key), "0/0/1/0");
     let again = answer(story.ask(at(4), "again", cancel())).expect("it is there");
     assert_eq!(again.what, "unchanged: already being cancelled");
     stopped(&mut story, 5, &active);
-    assert_eq!((open(&story), state(&story, &key)), (vec![], "0/0/2 over cancelled by ada".to_owned()));
+    assert_eq!((open(&story), state(&story, &key)), (vec![], "0/0/2/0 over cancelled by ada".to_owned()));
     let again = answer(story.ask(at(7), "late", cancel())).expect("it is there");
     assert_eq!(again.what, "unchanged: already over");
     let none = Verb::CancelBackfill { backfill: key_of(&hello(), "none") };
@@ -293,18 +293,18 @@ fn a_cancelled_backfill_strands_no_run() {
 #[test]
 fn a_backfill_ends_with_its_etl_and_with_its_version() {
     for (what, files, expected) in [
-        ("gone", vec![], "1/0/0 over its ETL is gone"),
+        ("gone", vec![], "1/0/0/0 over its ETL is gone"),
         (
             "raised",
             vec![etl("hello", "  version: 2\n  schedule: {every: 100s}\n")],
-            "1/0/0 over its ETL is of version 2 now, with a ledger of its own; this was for version 1",
+            "1/0/0/0 over its ETL is of version 2 now, with a ledger of its own; this was for version 1",
         ),
     ] {
         let mut story = every("");
         let key = ask_for(&mut story, 1, over((-300, 0)));
         story.desired = Desired::build(&files.into_iter().collect(), &BTreeMap::new(), &story.desired);
         pass(&mut story, 2);
-        assert_eq!(state(&story, &key), "0/0/0", "{what}: its run goes on");
+        assert_eq!(state(&story, &key), "0/0/0/0", "{what}: its run goes on");
         succeed(&mut story, 3, (-300, -200));
         assert_eq!((open(&story), state(&story, &key).as_str()), (vec![], expected), "{what}");
     }
