@@ -51,8 +51,11 @@ pub fn civil(at: Timestamp, zone: &TimeZone) -> String {
     civil.strftime(format).to_string()
 }
 
-/// An instant as people give it: RFC 3339, a date or a date and time in `zone`, or how long ago (`24h`).
+/// An instant as people give it: RFC 3339, a date or a date and time in `zone`, how long ago (`24h`), or `now`.
 pub fn instant(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    if text == "now" {
+        return Ok(now);
+    }
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -122,6 +125,7 @@ mod tests {
             ("2025-11-20T01:30", Some("2025-11-20T09:30:00Z")),
             ("24h", Some("2025-11-19T12:00:00Z")),
             ("1h30m", Some("2025-11-20T10:30:00Z")),
+            ("now", Some("2025-11-20T12:00:00Z")),
             ("yesterday", None),
             ("", None),
         ] {

@@ -23,17 +23,17 @@ const SHOWN: usize = 10;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  etlctl backfill rna-daily --from 2025-11-01 --to 2025-11-20 --dry-run\n  \
-                        etlctl backfill rna-daily --from 30d --to 0s --missing\n  \
-                        etlctl backfill rna-daily --from 2025-11-01 --to 2025-11-20 --reprocess failed --max-active 4 --wait"
+                        etlctl backfill rna-daily --from 30d --to now --missing\n  \
+                        etlctl backfill rna-daily --from 2025-11-01 --to 2025-11-20 --reprocess failed --wait"
 )]
 pub struct Backfill {
     /// ETL or etl/ETL
     #[arg(value_name = "ETL")]
     etl: String,
-    /// Where the data begins: a date, an instant, or how long ago
+    /// Where the data begins: a date, an instant, or how long ago, as 30d
     #[arg(long, value_name = "TIME")]
     from: String,
-    /// Up to where it goes, itself not included
+    /// Up to where it goes, itself not included; `now` for all that is past
     #[arg(long, value_name = "TIME")]
     to: String,
     /// Exactly the gaps: what was asked for, did not succeed, and is no run's

@@ -13,6 +13,7 @@ use crate::screen::Screen;
 
 /// Start an ETL anew: one version further, with a fresh ledger
 #[derive(Debug, Args)]
+#[command(after_help = "Example: etlctl reset etl/rna-daily --reason 'the warehouse was rebuilt'")]
 pub struct Reset {
     /// etl/ETL
     #[arg(required = true, num_args = 1..=2, value_name = "ETL")]

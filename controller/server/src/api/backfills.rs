@@ -90,7 +90,7 @@ pub(super) async fn backfills(
     let recorded = api.state.recorded();
     let taken = |record: &&BackfillRecord| filter.takes(record, backfill_state(&recorded, record));
     let mut found: Vec<&BackfillRecord> = recorded.backfills.values().filter(taken).collect();
-    found.sort_by(|a, b| b.backfill.created_at.cmp(&a.backfill.created_at));
+    found.sort_by_key(|record| std::cmp::Reverse(record.backfill.created_at));
     let shown = found.iter().take(limited(filter.limit));
     let items: Vec<BackfillView> = shown.map(|record| backfill_view(&recorded, record)).collect();
     let remaining = found.len() - items.len();
