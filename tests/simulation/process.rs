@@ -178,7 +178,7 @@ impl Sim {
             self.check_decisions(&changes);
             self.keep_account(&changes, &staged);
         }
-        let specs_changed = !staged.files.is_empty();
+        let specs_changed = !staged.files.is_empty() || !staged.resets.is_empty();
         self.process.recorded.install(staged);
         self.process.changed = changes;
         if specs_changed {
@@ -190,7 +190,7 @@ impl Sim {
     /// Puts the accepted specs in force, and wakes the loop to look at them.
     pub fn rebuild(&mut self) {
         let process = &mut self.process;
-        let mut desired = Desired::build(&process.recorded.files, &process.desired);
+        let mut desired = Desired::build(&process.recorded.files, &process.recorded.resets, &process.desired);
         desired.policy = process.policy.clone().into();
         process.desired = desired;
         self.wake();

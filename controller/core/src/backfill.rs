@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,14 @@ pub struct Backfill {
     pub version: u32,
     /// From when to when.
     pub span: Window,
+    /// Only what was asked for before, and did not succeed.
+    #[serde(default)]
+    pub missing: bool,
     /// Which windows are done again.
     pub reprocess: Reprocess,
+    /// The window of each run reaches back at least so far, inside of the span: as those of its schedule.
+    #[serde(default)]
+    pub reach: SignedDuration,
     /// At most so many of its runs are active.
     pub max_active: u32,
     /// Newest first.
@@ -36,7 +42,7 @@ pub struct Backfill {
     pub by: String,
     /// When.
     pub created_at: Timestamp,
-    /// What there is to do, in the order in which it is done.
+    /// What there is to do, in the order in which it is done: disjoint, and each no longer than from one tick to the next.
     pub windows: Vec<Window>,
 }
 
@@ -53,6 +59,17 @@ pub enum Reprocess {
     All,
 }
 
+impl Reprocess {
+    /// The word that people write.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Failed => "failed",
+            Self::All => "all",
+        }
+    }
+}
+
 /// How far a backfill is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,12 +80,23 @@ pub struct Progress {
     pub succeeded: u64,
     /// Runs that failed for good.
     pub failed: u64,
-    /// Runs that were cancelled, and windows passed over since another run stood for them.
+    /// Runs that were cancelled.
+    pub cancelled: u64,
+    /// Windows passed over since another run stood for them.
     pub passed: u64,
     /// Who cancelled it.
     pub cancelled_by: Option<String>,
-    /// When it was over.
-    pub ended_at: Option<Timestamp>,
+    /// Set when it is over.
+    pub end: Option<BackfillEnd>,
+}
+
+/// How a backfill was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Why, if not all of it was done.
+    pub message: String,
 }
 
 /// A backfill and how far it is.
@@ -83,10 +111,20 @@ pub struct BackfillRecord {
 impl Progress {
     /// A run of it ended.
     pub fn count(&mut self, state: EndState) {
+        *self.counter(state) += 1;
+    }
+
+    /// A run of it that had ended goes on: somebody retried it.
+    pub fn uncount(&mut self, state: EndState) {
+        let counter = self.counter(state);
+        *counter = counter.saturating_sub(1);
+    }
+
+    fn counter(&mut self, state: EndState) -> &mut u64 {
         match state {
-            EndState::Succeeded | EndState::Skipped => self.succeeded += 1,
-            EndState::Failed | EndState::TimedOut | EndState::Lost => self.failed += 1,
-            EndState::Cancelled => self.passed += 1,
+            EndState::Succeeded | EndState::Skipped => &mut self.succeeded,
+            EndState::Failed | EndState::TimedOut | EndState::Lost => &mut self.failed,
+            EndState::Cancelled => &mut self.cancelled,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::backfill::Backfill;
+use crate::backfill::{Backfill, BackfillEnd};
 use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
@@ -141,8 +141,8 @@ pub enum Change {
     BackfillEnded {
         /// Which.
         backfill: BackfillKey,
-        /// When.
-        at: Timestamp,
+        /// When, and why if not all of it was done.
+        end: BackfillEnd,
     },
     /// An ended backfill is forgotten.
     BackfillForgotten {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::name::{EtlKey, Name, ScheduleKey};
-use crate::recorded::AcceptedFile;
+use crate::recorded::{AcceptedFile, EtlReset};
 use crate::run::SpecHash;
 use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
 
@@ -89,15 +89,20 @@ struct ParsedBlob {
 }
 
 impl Desired {
-    /// The specs that `files` put in force. Texts were checked when they were accepted; what no longer parses is left out.
-    pub fn build(files: &BTreeMap<String, AcceptedFile>, previous: &Self) -> Self {
+    /// The specs that `files` put in force, of ETLs that people started anew with `resets`. Texts were checked when they were
+    /// accepted; what no longer parses is left out.
+    pub fn build(
+        files: &BTreeMap<String, AcceptedFile>,
+        resets: &BTreeMap<EtlKey, EtlReset>,
+        previous: &Self,
+    ) -> Self {
         let policy = previous.policy.clone();
         let mut desired = Self { generation: previous.generation + 1, policy, ..Self::default() };
         for (path, file) in files {
             let known = previous.files.get(path).filter(|parsed| parsed.blob == file.blob);
             let parsed = known.cloned().unwrap_or_else(|| Arc::new(parse(path, file)));
             for object in &parsed.etls {
-                desired.etls.insert(object.etl.key.clone(), object.clone());
+                desired.etls.insert(object.etl.key.clone(), in_force(object, resets));
             }
             desired.files.insert(path.clone(), parsed);
         }
@@ -136,6 +141,14 @@ impl Desired {
         projects.dedup();
         projects
     }
+}
+
+/// An ETL that somebody started anew is of a higher version than its spec says: all else follows from that.
+fn in_force(object: &Arc<EtlObject>, resets: &BTreeMap<EtlKey, EtlReset>) -> Arc<EtlObject> {
+    let Some(reset) = resets.get(&object.etl.key) else { return object.clone() };
+    let version = object.etl.version.saturating_add(reset.count);
+    let etl = Etl { version, ..Etl::clone(&object.etl) };
+    Arc::new(EtlObject { hash: spec_hash(&etl), etl: Arc::new(etl), ..EtlObject::clone(object) })
 }
 
 fn parse(path: &str, file: &AcceptedFile) -> ParsedBlob {

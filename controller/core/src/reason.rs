@@ -42,6 +42,13 @@ pub enum WaitsFor {
         /// Its place in the queue, from 1.
         place: usize,
     },
+    /// The slots that backfills may hold are taken; the others are kept for live runs.
+    BackfillSlot {
+        /// How many attempts of backfills are in flight.
+        used: usize,
+        /// How many may be.
+        limit: usize,
+    },
     /// A retry's delay.
     Delay {
         /// Until then.
@@ -78,6 +85,9 @@ impl std::fmt::Display for WaitsFor {
             Self::Dependencies { tasks } => write!(f, "{}", tasks.join(", ")),
             Self::Slot { used, limit, place } => {
                 write!(f, "a slot: {used} of {limit} are used, it is number {place} in the queue")
+            }
+            Self::BackfillSlot { used, limit } => {
+                write!(f, "a slot for backfills: {used} of {limit} are used, the others are for live runs")
             }
             Self::Delay { until } => write!(f, "its retry at {until}"),
             Self::Creation { until, message } => write!(f, "the next try to create it at {until}: {message}"),

@@ -16,6 +16,7 @@ use crate::source::FileFaults;
 use crate::spec::Etl;
 
 mod apply;
+mod apply_backfill;
 mod schedule;
 
 pub use schedule::{

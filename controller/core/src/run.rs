@@ -121,6 +121,32 @@ impl Trigger {
         }
     }
 
+    /// The run that it is once more.
+    pub fn rerun_of(&self) -> Option<&RunKey> {
+        match self {
+            Self::Rerun { of, .. } => Some(of),
+            Self::Schedule { .. }
+            | Self::Manual { .. }
+            | Self::Backfill { .. }
+            | Self::Upstream { .. }
+            | Self::Webhook { .. }
+            | Self::Adopted => None,
+        }
+    }
+
+    /// The backfill that it is a window of. Such runs give way to all others.
+    pub fn backfill(&self) -> Option<&BackfillKey> {
+        match self {
+            Self::Backfill { backfill, .. } => Some(backfill),
+            Self::Schedule { .. }
+            | Self::Manual { .. }
+            | Self::Rerun { .. }
+            | Self::Upstream { .. }
+            | Self::Webhook { .. }
+            | Self::Adopted => None,
+        }
+    }
+
     /// Who asked for it, if somebody did.
     pub fn user(&self) -> Option<&str> {
         match self {

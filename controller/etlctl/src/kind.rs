@@ -11,18 +11,20 @@ pub enum Kind {
     Tasks,
     Windows,
     Ticks,
+    Backfills,
     Nodes,
     Sources,
 }
 
 /// Every kind: its path in the API, its singular, what people also call it, and its plural in sentences.
-const NAMES: [(Kind, &str, &str, &[&str], &str); 8] = [
+const NAMES: [(Kind, &str, &str, &[&str], &str); 9] = [
     (Kind::Etls, "etls", "etl", &[], "ETLs"),
     (Kind::Schedules, "schedules", "schedule", &["sched", "scheds"], "schedules"),
     (Kind::Runs, "runs", "run", &[], "runs"),
     (Kind::Tasks, "tasks", "task", &[], "tasks"),
     (Kind::Windows, "windows", "window", &["win"], "windows"),
     (Kind::Ticks, "ticks", "tick", &[], "ticks"),
+    (Kind::Backfills, "backfills", "backfill", &["bf"], "backfills"),
     (Kind::Nodes, "nodes", "node", &["no"], "nodes"),
     (Kind::Sources, "sources", "source", &["src"], "sources"),
 ];
@@ -59,6 +61,7 @@ impl Kind {
             Self::Tasks => "Task",
             Self::Windows => "Window",
             Self::Ticks => "Tick",
+            Self::Backfills => "Backfill",
             Self::Nodes => "Node",
             Self::Sources => "Source",
         }
@@ -72,7 +75,13 @@ impl Kind {
     /// Whether its objects lie in projects.
     pub fn has_project(self) -> bool {
         match self {
-            Self::Etls | Self::Schedules | Self::Runs | Self::Tasks | Self::Windows | Self::Ticks => true,
+            Self::Etls
+            | Self::Schedules
+            | Self::Runs
+            | Self::Tasks
+            | Self::Windows
+            | Self::Ticks
+            | Self::Backfills => true,
             Self::Nodes | Self::Sources => false,
         }
     }
@@ -83,6 +92,7 @@ impl Kind {
             Self::Runs | Self::Tasks => &["--state", "--etl", "--trigger", "--since", "--until", "--active"],
             Self::Windows => &["--gaps", "--failed", "--since"],
             Self::Ticks => &["--schedule", "--since"],
+            Self::Backfills => &["--state", "--etl", "--active"],
             Self::Etls | Self::Schedules | Self::Nodes | Self::Sources => &[],
         }
     }
@@ -95,7 +105,7 @@ impl Kind {
     /// Whether a name is that of one object, not of what it belongs to.
     pub fn is_one_by_name(self) -> bool {
         match self {
-            Self::Etls | Self::Schedules | Self::Runs | Self::Nodes | Self::Sources => true,
+            Self::Etls | Self::Schedules | Self::Runs | Self::Backfills | Self::Nodes | Self::Sources => true,
             Self::Tasks | Self::Windows | Self::Ticks => false,
         }
     }
@@ -135,7 +145,7 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_names() {
         use Kind::*;
-        for kind in [Etls, Schedules, Runs, Tasks, Windows, Ticks, Nodes, Sources] {
+        for kind in [Etls, Schedules, Runs, Tasks, Windows, Ticks, Backfills, Nodes, Sources] {
             assert_eq!(Kind::parse(kind.path()).ok(), Some(kind));
             assert_eq!(Kind::parse(kind.singular()).ok(), Some(kind));
         }

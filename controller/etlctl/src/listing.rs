@@ -28,7 +28,7 @@ pub struct Query {
     pub filters: Filters,
 }
 
-/// Which runs, tasks, windows or ticks.
+/// Which runs, tasks, windows, ticks or backfills.
 #[derive(Debug, Clone, Default)]
 pub struct Filters {
     /// States, separated by commas.
@@ -64,7 +64,7 @@ impl Query {
             return self.list(client, self.filters.limit).await;
         }
         match self.kind {
-            Kind::Etls | Kind::Schedules | Kind::Runs => self.each_by_name(client).await,
+            Kind::Etls | Kind::Schedules | Kind::Runs | Kind::Backfills => self.each_by_name(client).await,
             Kind::Tasks => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
             Kind::Ticks => self.ticks_by_name(client).await,
             Kind::Windows | Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
@@ -87,6 +87,11 @@ impl Query {
             Kind::Ticks => {
                 route.maybe("schedule", schedule.as_ref()).maybe("since", *since).maybe("limit", limit)
             }
+            Kind::Backfills => route
+                .maybe("etl", etl.as_ref())
+                .maybe("state", states.as_ref())
+                .maybe("active", active.then_some(true))
+                .maybe("limit", limit),
             Kind::Etls | Kind::Schedules | Kind::Windows | Kind::Nodes | Kind::Sources => route,
         };
         let List { items, remaining, .. } = client.get(&route).await?;

@@ -64,6 +64,17 @@ impl Screen {
     }
 }
 
+/// Asks a person a question that is answered with yes or no; who cannot be asked has said yes by what they typed.
+pub fn agrees(question: &str) -> io::Result<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    write!(io::stderr(), "{} [y/N] ", safe::line(question))?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
 /// The colour of a state or condition word; colour never carries meaning alone, the word is always there.
 pub fn style_of(word: &str) -> Option<Style> {
     let color = match word {

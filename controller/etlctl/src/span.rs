@@ -37,17 +37,25 @@ pub fn absolute(at: Timestamp, zone: &TimeZone) -> String {
 
 /// A span of data: its beginning in the reader's zone, as short as it can be, and its length: `2025-11-20/1d`.
 pub fn window(start: Timestamp, end: Timestamp, zone: &TimeZone) -> String {
-    let civil = start.to_zoned(zone.clone()).datetime();
+    format!("{}/{}", civil(start, zone), format_duration(end.duration_since(start)))
+}
+
+/// An end of data in the reader's zone, as short as it can be: `2025-11-20`, `2025-11-20T01:30`.
+pub fn civil(at: Timestamp, zone: &TimeZone) -> String {
+    let civil = at.to_zoned(zone.clone()).datetime();
     let format = match (civil.hour(), civil.minute(), civil.second()) {
         (0, 0, 0) => "%Y-%m-%d",
         (_, _, 0) => "%Y-%m-%dT%H:%M",
         _ => "%Y-%m-%dT%H:%M:%S",
     };
-    format!("{}/{}", civil.strftime(format), format_duration(end.duration_since(start)))
+    civil.strftime(format).to_string()
 }
 
-/// An instant as people give it: RFC 3339, a date or a date and time in `zone`, or how long ago (`24h`).
+/// An instant as people give it: RFC 3339, a date or a date and time in `zone`, how long ago (`24h`), or `now`.
 pub fn instant(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    if text == "now" {
+        return Ok(now);
+    }
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -117,6 +125,7 @@ mod tests {
             ("2025-11-20T01:30", Some("2025-11-20T09:30:00Z")),
             ("24h", Some("2025-11-19T12:00:00Z")),
             ("1h30m", Some("2025-11-20T10:30:00Z")),
+            ("now", Some("2025-11-20T12:00:00Z")),
             ("yesterday", None),
             ("", None),
         ] {

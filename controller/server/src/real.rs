@@ -89,7 +89,7 @@ impl World for Real {
         }
         self.metrics.changed(&changes, &self.state.desired(), &self.state.recorded(), clock::now());
         let staged = Arc::unwrap_or_clone(staged);
-        let specs_changed = !staged.files.is_empty();
+        let specs_changed = !staged.files.is_empty() || !staged.resets.is_empty();
         self.state.alter_recorded(|recorded| recorded.install(staged));
         if specs_changed {
             self.rebuild();
@@ -125,7 +125,7 @@ impl Real {
     pub fn rebuild(&self) {
         let mut desired = {
             let recorded = self.state.recorded();
-            Desired::build(&recorded.files, &self.state.desired())
+            Desired::build(&recorded.files, &recorded.resets, &self.state.desired())
         };
         desired.policy = self.policy.clone();
         self.state.set_desired(desired);

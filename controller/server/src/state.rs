@@ -60,7 +60,7 @@ struct Inbox {
 impl State {
     /// State on top of what the store holds.
     pub fn new(recorded: Recorded) -> Self {
-        let desired = Desired::build(&recorded.files, &Desired::default());
+        let desired = Desired::build(&recorded.files, &recorded.resets, &Desired::default());
         let state = Self { recorded: RwLock::new(recorded), ..Self::default() };
         state.set_desired(desired);
         state

@@ -1,4 +1,5 @@
-//! Who goes next: runs get a place among their ETL's active runs, attempts get a slot. Oldest first.
+//! Who goes next: runs get a place among their ETL's active runs, attempts get a slot. Oldest first, but what a backfill asks for
+//! comes after everything else, and never has more than half of the slots.
 //! Slots are derived from live attempts, never counted up and down, so that they cannot leak.
 
 use std::collections::BTreeMap;
@@ -30,7 +31,9 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
     for run in open.iter().filter_map(|key| draft.run(key)).filter(|run| run.is_active()) {
         *active.entry(run.key.etl.clone()).or_default() += 1;
     }
-    for key in open {
+    let is_backfill = |key: &&RunKey| draft.run(key).is_some_and(|run| run.trigger.backfill().is_some());
+    let (late, live): (Vec<&RunKey>, Vec<&RunKey>) = open.iter().partition(is_backfill);
+    for key in live.into_iter().chain(late) {
         let Some(run) = draft.run(key) else { continue };
         if run.end.is_some() || run.started_at.is_some() || run.stopping.is_some() {
             continue;
@@ -59,6 +62,7 @@ fn bound(draft: &Draft, run: &Run) -> u32 {
 }
 
 struct Candidate {
+    is_backfill: bool,
     age: (Timestamp, Timestamp),
     run: RunKey,
     task: Name,
@@ -70,7 +74,9 @@ fn start_attempts(draft: &mut Draft, open: &[RunKey]) {
     for key in open {
         collect(draft, key, &mut candidates);
     }
-    candidates.sort_by(|a, b| (a.age, &a.run, &a.task).cmp(&(b.age, &b.run, &b.task)));
+    candidates.sort_by(|a, b| {
+        (a.is_backfill, a.age, &a.run, &a.task).cmp(&(b.is_backfill, b.age, &b.run, &b.task))
+    });
     if let Some(message) = swarm_trouble(draft) {
         for candidate in &candidates {
             let waits_for = WaitsFor::Swarm { message: message.clone() };
@@ -78,21 +84,33 @@ fn start_attempts(draft: &mut Draft, open: &[RunKey]) {
         }
         return;
     }
+    give_slots(draft, open, candidates);
+}
+
+fn give_slots(draft: &mut Draft, open: &[RunKey], candidates: Vec<Candidate>) {
     let limit = draft.desired.policy.attempts_max;
-    let mut used = live_attempts(draft, open);
+    // Live work finds a slot soon, whatever is being filled up.
+    let share = (limit / 2).max(1);
+    let mut used = live_attempts(draft, open, |_| true);
+    let mut used_by_backfills = live_attempts(draft, open, |run| run.trigger.backfill().is_some());
     for (place, candidate) in candidates.into_iter().enumerate() {
-        if used < limit {
-            used += 1;
-            intend(draft, candidate);
-        } else {
+        let (run, task) = (candidate.run.clone(), candidate.task.clone());
+        if used >= limit {
             let place = place + 1;
-            draft.explain(&candidate.run, Some(&candidate.task), WaitsFor::Slot { used, limit, place });
+            draft.explain(&run, Some(&task), WaitsFor::Slot { used, limit, place });
+        } else if candidate.is_backfill && used_by_backfills >= share {
+            let (used, limit) = (used_by_backfills, share);
+            draft.explain(&run, Some(&task), WaitsFor::BackfillSlot { used, limit });
+        } else {
+            used += 1;
+            used_by_backfills += usize::from(candidate.is_backfill);
+            intend(draft, candidate);
         }
     }
 }
 
-fn live_attempts(draft: &Draft, open: &[RunKey]) -> usize {
-    let runs = open.iter().filter_map(|key| draft.run(key));
+fn live_attempts(draft: &Draft, open: &[RunKey], of: impl Fn(&Run) -> bool) -> usize {
+    let runs = open.iter().filter_map(|key| draft.run(key)).filter(|run| of(run));
     runs.map(|run| run.tasks.values().filter(|task| task.live().is_some()).count()).sum()
 }
 
@@ -109,7 +127,7 @@ fn swarm_trouble(draft: &Draft) -> Option<String> {
 /// Tasks of a run that may start now; those that wait for a delay say so.
 fn collect(draft: &mut Draft, key: &RunKey, candidates: &mut Vec<Candidate>) {
     let Some(run) = draft.run(key).filter(|run| run.is_active() && run.stopping.is_none()) else { return };
-    let admitted_at = run.admitted_at;
+    let (admitted_at, is_backfill) = (run.admitted_at, run.trigger.backfill().is_some());
     let startable =
         |task: &&TaskRun| task.end.is_none() && task.live().is_none() && task.eligible_at.is_some();
     let tasks = run.tasks.iter().filter(|(_, task)| startable(task));
@@ -122,7 +140,7 @@ fn collect(draft: &mut Draft, key: &RunKey, candidates: &mut Vec<Candidate>) {
         }
         let number = task.attempts.last().map_or(1, |attempt| attempt.number + 1);
         let age = (admitted_at, task.eligible_at.unwrap_or(draft.now));
-        candidates.push(Candidate { age, run: key.clone(), task: name, number });
+        candidates.push(Candidate { is_backfill, age, run: key.clone(), task: name, number });
     }
 }
 

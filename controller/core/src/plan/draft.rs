@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Plan;
 use crate::action::{Action, ActionKey};
+use crate::backfill::BackfillRecord;
 use crate::change::Change;
 use crate::desired::Desired;
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
+use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
 use crate::reason::{Reason, WaitsFor};
 use crate::recorded::{Recorded, ScheduleRecord, SourceStatus, Staged};
@@ -94,6 +95,24 @@ impl<'a> Draft<'a> {
     /// The windows of a version of an ETL.
     pub fn ledger(&self, key: &LedgerKey) -> Option<&Ledger> {
         self.staged.ledgers.get(key).or_else(|| self.recorded.ledgers.get(key))
+    }
+
+    pub fn backfill(&self, key: &BackfillKey) -> Option<&BackfillRecord> {
+        match self.staged.backfills.get(key) {
+            Some(staged) => staged.as_ref(),
+            None => self.recorded.backfills.get(key),
+        }
+    }
+
+    /// Backfills that are not over, oldest first: whoever asked first goes on first.
+    pub fn open_backfills(&self) -> Vec<BackfillKey> {
+        let keys: BTreeSet<&BackfillKey> =
+            self.recorded.backfills.keys().chain(self.staged.backfills.keys()).collect();
+        let records = keys.into_iter().filter_map(|key| self.backfill(key));
+        let open = records.filter(|record| record.progress.end.is_none()).map(|record| &record.backfill);
+        let mut open: Vec<_> = open.map(|backfill| (backfill.created_at, backfill.key.clone())).collect();
+        open.sort();
+        open.into_iter().map(|(_, key)| key).collect()
     }
 
     /// The spec that a run keeps.

@@ -1,9 +1,10 @@
 //! What people and programs ask for. Each request is answered; asking twice with one id is asking once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::draft::Draft;
-use super::flow;
+use super::{anew, backfill, flow};
 use crate::change::Change;
 use crate::desired::EtlObject;
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
@@ -15,7 +16,7 @@ use crate::spec::{Condition, Etl, ParamValue, check_param_values};
 use crate::view::{Done, ErrorView};
 use crate::window::Window;
 
-type Answer = Result<Done, ErrorView>;
+pub(super) type Answer = Result<Done, ErrorView>;
 
 pub(super) fn take(draft: &mut Draft) {
     let observed = draft.observed;
@@ -30,21 +31,25 @@ pub(super) fn take(draft: &mut Draft) {
                 suspend(draft, schedule, suspension)
             }
             Verb::Resume { schedule } => resume(draft, schedule),
-            Verb::Rerun { .. }
-            | Verb::Backfill { .. }
-            | Verb::CancelBackfill { .. }
-            | Verb::Reset { .. }
-            | Verb::Webhook { .. } => refuse("NotBuilt", "not built".into(), ""),
+            Verb::Rerun { run, params } => anew::rerun(draft, request, run, params),
+            Verb::Backfill { etl, order } => backfill::create(draft, request, etl, order),
+            Verb::CancelBackfill { backfill } => backfill::cancel(draft, request, backfill),
+            Verb::Reset { etl, reason } => anew::reset(draft, request, etl, reason),
+            Verb::Webhook { .. } => refuse("NotBuilt", "not built".into(), ""),
         };
         draft.plan.answers.push((request.id.clone(), answer));
     }
 }
 
-fn refuse(reason: &str, message: String, help: &str) -> Answer {
-    Err(ErrorView { reason: reason.to_owned(), message, help: Some(help.to_owned()) })
+pub(super) fn refuse(reason: &str, message: String, help: &str) -> Answer {
+    Err(refusal(reason, message, help))
 }
 
-fn done(object: String, what: &str) -> Answer {
+pub(super) fn refusal(reason: &str, message: String, help: &str) -> ErrorView {
+    ErrorView { reason: reason.to_owned(), message, help: Some(help.to_owned()) }
+}
+
+pub(super) fn done(object: String, what: &str) -> Answer {
     Ok(Done { object, what: what.to_owned() })
 }
 
@@ -60,19 +65,28 @@ fn run(
     if draft.run(&key).is_some() {
         return done(object, "unchanged");
     }
-    let Some(target) = draft.desired.etls.get(etl).cloned() else {
-        return refuse("NotFound", format!("no ETL `{etl}`"), "see `etlctl get etls -A`");
-    };
-    let params = match check_param_values(&target.etl, params) {
-        Ok(params) => params,
-        Err(fault) => {
-            return refuse("Invalid", fault.to_string(), "see `etlctl describe etl/NAME` for its parameters");
-        }
-    };
+    let target = in_force(draft, etl)?;
+    let params = checked(&target, params)?;
     let trigger = Trigger::Manual { user: request.user.clone() };
     let run = admitted(key, &target, trigger, window, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: target.etl.clone() });
     done(object, "created")
+}
+
+/// An ETL that there is.
+pub(super) fn in_force(draft: &Draft, etl: &EtlKey) -> Result<Arc<EtlObject>, ErrorView> {
+    let found = draft.desired.etls.get(etl).cloned();
+    found.ok_or_else(|| refusal("NotFound", format!("no ETL `{etl}`"), "see `etlctl get etls -A`"))
+}
+
+/// Parameters that fit an ETL, with its defaults.
+pub(super) fn checked(
+    target: &EtlObject,
+    params: &BTreeMap<String, ParamValue>,
+) -> Result<BTreeMap<String, ParamValue>, ErrorView> {
+    check_param_values(&target.etl, params).map_err(|fault| {
+        refusal("Invalid", fault.to_string(), "see `etlctl describe etl/NAME` for its parameters")
+    })
 }
 
 /// A run that waits for its place.
@@ -101,7 +115,7 @@ pub(super) fn admitted(
     }
 }
 
-fn unknown_run(key: &RunKey) -> Answer {
+pub(super) fn unknown_run(key: &RunKey) -> Answer {
     refuse(
         "NotFound",
         format!("no run `{}` in project `{}`", key.name(), key.etl.project),

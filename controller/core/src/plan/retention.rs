@@ -1,4 +1,5 @@
-//! What is forgotten: finished runs beyond the number kept of each ETL, or older than kept, and specs that no run keeps.
+//! What is forgotten: finished runs beyond the number kept of each ETL, or older than kept, specs that no run keeps, and
+//! backfills that were over long ago.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,7 @@ pub(super) fn sweep(draft: &mut Draft) {
         let etls: BTreeSet<EtlKey> = draft.recorded.runs.keys().map(|key| key.etl.clone()).collect();
         etls.iter().for_each(|etl| sweep_etl(draft, etl, &mut room));
         forget_specs(draft);
+        forget_backfills(draft);
         if room == 0 {
             return draft.wake(draft.now.saturating_add(SWEEP_PAUSE).unwrap_or(Timestamp::MAX));
         }
@@ -82,6 +84,20 @@ fn is_out_of_sight(draft: &Draft, key: &RunKey) -> bool {
     let gone_at = released.chain(run.end.as_ref().map(|end| end.at)).max();
     let is_old = gone_at.is_some_and(|at| draft.now.duration_since(at) > KEPT_AT_LEAST);
     is_old && !draft.observed.sightings.iter().any(|seen| seen.attempt.run == *key)
+}
+
+/// A backfill that is over is kept as long as finished runs are at most.
+fn forget_backfills(draft: &mut Draft) {
+    let keep_for = draft.desired.policy.keep_for;
+    let ended = draft
+        .recorded
+        .backfills
+        .iter()
+        .filter_map(|(key, record)| Some((key, record.progress.end.as_ref()?)));
+    let old = ended.filter(|(_, end)| draft.now.duration_since(end.at) > keep_for);
+    for backfill in old.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        draft.change(Change::BackfillForgotten { backfill });
+    }
 }
 
 fn forget_specs(draft: &mut Draft) {

@@ -16,6 +16,8 @@ use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
+mod anew;
+mod backfill;
 mod comes_back;
 mod cronjob;
 mod templates;
@@ -39,7 +41,7 @@ fn etl(name: &str, spec: &str) -> (String, AcceptedFile) {
 impl Story {
     fn with(files: impl IntoIterator<Item = (String, AcceptedFile)>) -> Self {
         let files: BTreeMap<_, _> = files.into_iter().collect();
-        let desired = Desired::build(&files, &Desired::default());
+        let desired = Desired::build(&files, &BTreeMap::new(), &Desired::default());
         Self { desired, recorded: Recorded { files, ..Recorded::default() } }
     }
 
@@ -159,7 +161,7 @@ fn ticks_that_are_decided_stay_so_when_the_clock_is_set_back_and_the_schedule_is
     let decided = story.recorded.schedules[&hello()].decided_until;
     let (path, edited) = spec(2);
     story.recorded.files.insert(path, edited);
-    story.desired = Desired::build(&story.recorded.files, &story.desired);
+    story.desired = Desired::build(&story.recorded.files, &story.recorded.resets, &story.desired);
     story.pass(at(60), seen([]));
     assert_eq!(story.recorded.schedules[&hello()].decided_until, decided);
 }
@@ -326,7 +328,7 @@ fn what_git_takes_away_is_held_unless_most_stays() {
     ] {
         let mut story = Story::with(files.clone());
         story.pass(at(0), reading(&tree));
-        let desired = Desired::build(&story.recorded.files, &story.desired);
+        let desired = Desired::build(&story.recorded.files, &story.recorded.resets, &story.desired);
         assert_eq!((desired.etls.len(), story.recorded.source.held), (in_force, held), "{what}");
     }
 }

@@ -315,7 +315,9 @@ fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Op
     let is_new = |run: &Run| run.tasks.values().all(|task| task.attempts.is_empty());
     let waits = |run: &Run| run.started_at.is_none() && is_new(run);
     let queue = |run: &Run| run.trigger.schedule().filter(|_| waits(run)).cloned();
-    draft.unfinished_of(etl).into_iter().map(|run| (run.key.clone(), queue(run))).collect()
+    // A backfill neither takes a tick's place nor is stopped for one: its runs give way by themselves.
+    let live = draft.unfinished_of(etl).into_iter().filter(|run| run.trigger.backfill().is_none());
+    live.map(|run| (run.key.clone(), queue(run))).collect()
 }
 
 fn drop_queued(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {

@@ -5,10 +5,9 @@ use jiff::Timestamp;
 use super::{
     DELIVERIES_MAX, EtlReset, Input, MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged,
 };
-use crate::backfill::{BackfillRecord, Progress};
 use crate::change::Change;
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{AttemptKey, BackfillKey, Name, RunKey, ScheduleKey};
+use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
 
@@ -127,42 +126,6 @@ impl Staged {
         self.resets.insert(etl.clone(), reset);
     }
 
-    fn apply_to_backfill(&mut self, recorded: &Recorded, change: &Change) {
-        match change {
-            Change::BackfillCreated { backfill } => {
-                let record = BackfillRecord { backfill: backfill.clone(), progress: Progress::default() };
-                self.new_backfills.insert(backfill.key.clone());
-                self.backfills.insert(backfill.key.clone(), Some(record));
-            }
-            Change::BackfillForgotten { backfill } => {
-                self.backfills.insert(backfill.clone(), None);
-            }
-            Change::BackfillAdvanced { backfill, next, passed } => {
-                if let Some(progress) = self.progress(recorded, backfill) {
-                    progress.next = *next;
-                    progress.passed += passed;
-                }
-            }
-            Change::BackfillCancelled { backfill, by } => {
-                if let Some(progress) = self.progress(recorded, backfill) {
-                    progress.cancelled_by = Some(by.clone());
-                }
-            }
-            Change::BackfillEnded { backfill, at } => {
-                if let Some(progress) = self.progress(recorded, backfill) {
-                    progress.ended_at = Some(*at);
-                }
-            }
-            other => unreachable!("not a change of a backfill: {other:?}"),
-        }
-    }
-
-    fn progress(&mut self, recorded: &Recorded, key: &BackfillKey) -> Option<&mut Progress> {
-        let known = || recorded.backfills.get(key).cloned();
-        let record = self.backfills.entry(key.clone()).or_insert_with(known).as_mut()?;
-        Some(&mut record.progress)
-    }
-
     /// What follows for a schedule or a backfill from the end of a run that it started.
     fn note_end(&mut self, recorded: &Recorded, key: &RunKey, state: EndState, at: Timestamp) {
         let Some(trigger) = self.run(recorded, key).map(|run| run.trigger.clone()) else { return };
@@ -199,6 +162,7 @@ impl Staged {
                 });
             }
             Change::RunReopened { run, tasks, .. } => {
+                self.note_reopening(recorded, run);
                 self.with_run(recorded, run, |run| reopen(run, tasks));
                 self.tasks.extend(tasks.iter().map(|task| (run.clone(), task.clone())));
             }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::build_schedule::{clock_words, due_next};
 use super::build_window::gaps_of;
-use super::{Condition, EtlSpecView, EtlStatusView, EtlView, Metadata, View, run_state};
+use super::{Condition, EtlSpecView, EtlStatusView, EtlView, Metadata, ResetView, View, run_state};
 use crate::desired::{Desired, EtlObject, ScheduleObject};
 use crate::outcome::EndState;
-use crate::recorded::Recorded;
+use crate::recorded::{EtlReset, Recorded};
 use crate::spec::{ConcurrencyPolicy, Etl, Param, ParamKind, ParamValue};
 
 /// Longest text of faults in a condition: the first lines tell it, `get sources` has all of them.
@@ -37,6 +37,7 @@ fn schedules_of<'a>(desired: &'a Desired, etl: &Etl) -> Vec<&'a ScheduleObject> 
 fn etl_spec(etl: &Etl, schedules: &[&ScheduleObject]) -> EtlSpecView {
     let policy = schedules.first().map(|object| object.schedule.concurrency);
     EtlSpecView {
+        version: etl.version,
         description: etl.description.clone(),
         owner: etl.owner.clone(),
         runbook_url: etl.runbook_url.clone(),
@@ -82,9 +83,15 @@ fn etl_status(recorded: &Recorded, object: &EtlObject, next_tick: Option<Timesta
         active: runs.iter().filter(|run| run.end.is_none()).count(),
         windows_complete_until: windows.as_ref().and_then(|(ledger, _)| ledger.complete_until()),
         window_gaps: windows.map_or(0, |(_, gaps)| gaps.len()),
+        reset: recorded.resets.get(&object.etl.key).map(reset_view),
         commit: object.commit.clone(),
         file: object.file.clone(),
     }
+}
+
+fn reset_view(reset: &EtlReset) -> ResetView {
+    let EtlReset { count, by, reason, at } = reset;
+    ResetView { count: *count, user: by.clone(), reason: reason.clone(), at: *at }
 }
 
 /// `Ready`: whether the newest version of a file is the one in force.

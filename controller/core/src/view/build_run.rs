@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::build_task::{self, task_view, waits_for};
 use super::{Condition, Metadata, RunSpecView, RunStatusView, RunView, STUCK, TaskView, View};
-use crate::name::Name;
+use crate::name::{Name, RunKey};
 use crate::outcome::EndState;
 use crate::reason::Reason;
 use crate::recorded::Recorded;
@@ -70,6 +70,8 @@ fn run_spec(run: &Run) -> RunSpecView {
     RunSpecView {
         etl: run.key.etl.name.to_string(),
         trigger: run.trigger.word().to_owned(),
+        rerun_of: run.trigger.rerun_of().map(RunKey::name),
+        backfill: run.trigger.backfill().map(|backfill| backfill.name.to_string()),
         schedule,
         tick,
         user,

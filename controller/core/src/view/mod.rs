@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod backfill;
+mod build_backfill;
 mod build_etl;
 mod build_run;
 mod build_schedule;
@@ -22,6 +24,8 @@ mod window;
 #[cfg(test)]
 mod window_tests;
 
+pub use backfill::{BackfillSpecView, BackfillStatusView, BackfillView};
+pub use build_backfill::{backfill_state, backfill_view};
 pub use build_etl::etl_view;
 pub use build_run::{run_state, run_view};
 pub use build_schedule::{due_next, schedule_view};
@@ -29,7 +33,10 @@ pub use build_swarm::{node_view, source_view};
 pub use build_task::{task_state, task_view};
 pub use build_tick::{MISSED, Tick, tick_view, ticks};
 pub use build_window::{window_views, windows_missing};
-pub use request::{Done, ErrorView, ReconcileRequest, RetryRequest, RunRequest, SuspendRequest};
+pub use request::{
+    BackfillPreview, BackfillRequest, Done, ErrorView, ReconcileRequest, RerunRequest, ResetRequest,
+    RetryRequest, RunRequest, SuspendRequest,
+};
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
 pub use schedule::{ScheduleSpecView, ScheduleStatusView};
 pub use window::{
@@ -71,7 +78,7 @@ impl<T> List<T> {
 pub struct View<Spec, Status> {
     /// `etl.swarm/v1alpha1`.
     pub api_version: String,
-    /// `ETL`, `Schedule`, `Run`, `Task`, `Window`, `Tick`, `Node`, `Source`.
+    /// `ETL`, `Schedule`, `Run`, `Task`, `Window`, `Tick`, `Backfill`, `Node`, `Source`.
     pub kind: String,
     /// Who it is.
     pub metadata: Metadata,
@@ -159,6 +166,9 @@ pub type SourceView = View<SourceSpecView, SourceStatusView>;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EtlSpecView {
+    /// The version in force: that of its file, and one more for each reset.
+    #[serde(default)]
+    pub version: u32,
     /// Shown only.
     pub description: Option<String>,
     /// Shown only.
@@ -198,10 +208,27 @@ pub struct EtlStatusView {
     /// Stretches of data that were asked for, did not succeed, and are no run's; see its windows.
     #[serde(default)]
     pub window_gaps: usize,
+    /// Whether and why somebody started it anew.
+    #[serde(default)]
+    pub reset: Option<ResetView>,
     /// The commit of the version in force.
     pub commit: String,
     /// Its file.
     pub file: String,
+}
+
+/// That somebody started an ETL anew, beside the version of its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResetView {
+    /// How often.
+    pub count: u32,
+    /// Who did so last.
+    pub user: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
 }
 
 /// What a node offers.

@@ -16,8 +16,14 @@ use crate::spec::ParamValue;
 pub struct RunSpecView {
     /// Of this ETL.
     pub etl: String,
-    /// `schedule`, `manual`, `adopted`.
+    /// `schedule`, `manual`, `rerun`, `backfill`, `upstream`, `webhook`, `adopted`.
     pub trigger: String,
+    /// The run that it is once more.
+    #[serde(default)]
+    pub rerun_of: Option<String>,
+    /// The backfill that it is a window of.
+    #[serde(default)]
+    pub backfill: Option<String>,
     /// Whose tick.
     pub schedule: Option<String>,
     /// Which tick.

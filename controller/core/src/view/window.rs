@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::View;
 use crate::units::format_duration;
-use crate::window::Window;
+use crate::window::{EmptyWindow, Window};
 
 /// A stretch of an ETL's data, and what became of it.
 pub type WindowView = View<WindowSpecView, WindowStatusView>;
@@ -27,6 +27,14 @@ pub struct SpanView {
 impl From<Window> for SpanView {
     fn from(window: Window) -> Self {
         Self { start: window.start(), end: window.end() }
+    }
+}
+
+impl TryFrom<SpanView> for Window {
+    type Error = EmptyWindow;
+
+    fn try_from(span: SpanView) -> Result<Self, EmptyWindow> {
+        Self::new(span.start, span.end).ok_or(EmptyWindow)
     }
 }
 

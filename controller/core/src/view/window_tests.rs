@@ -141,7 +141,11 @@ fn desired(schedule: &str) -> Desired {
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: rna}}\nspec:\n  schedule: {{{schedule}}}\n  tasks: {{t: {{image: a}}}}\n"
     );
     let file = AcceptedFile { blob: "b".into(), commit: "c".into(), text };
-    Desired::build(&BTreeMap::from([("rna.etl.yaml".to_owned(), file)]), &Desired::default())
+    Desired::build(
+        &BTreeMap::from([("rna.etl.yaml".to_owned(), file)]),
+        &BTreeMap::new(),
+        &Desired::default(),
+    )
 }
 
 fn schedule_record(missed: Vec<MissedTick>) -> ScheduleRecord {

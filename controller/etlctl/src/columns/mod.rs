@@ -1,5 +1,6 @@
 //! What `get` shows of each kind: its columns, in order. A column is a title, when it is shown, and how its cell is made.
 
+mod backfill;
 mod etl;
 mod node;
 mod run;
@@ -12,7 +13,8 @@ mod tick;
 mod window;
 
 use etl_core::view::{
-    Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, SpanView, TaskView, TickView, WindowView,
+    BackfillView, Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, SpanView, TaskView,
+    TickView, WindowView,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::de::DeserializeOwned;
@@ -115,6 +117,7 @@ pub fn titles(kind: Kind, look: &Look) -> Vec<&'static str> {
         Kind::Tasks => of::<TaskView>(look),
         Kind::Windows => of::<WindowView>(look),
         Kind::Ticks => of::<TickView>(look),
+        Kind::Backfills => of::<BackfillView>(look),
         Kind::Nodes => of::<NodeView>(look),
         Kind::Sources => of::<SourceView>(look),
     }
@@ -134,6 +137,7 @@ pub fn cells(kind: Kind, item: &Value, look: &Look) -> Result<Vec<Cell>, serde_j
         Kind::Tasks => of::<TaskView>(item, look),
         Kind::Windows => of::<WindowView>(item, look),
         Kind::Ticks => of::<TickView>(item, look),
+        Kind::Backfills => of::<BackfillView>(item, look),
         Kind::Nodes => of::<NodeView>(item, look),
         Kind::Sources => of::<SourceView>(item, look),
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{describe_etl, describe_run, describe_schedule};
+use super::{describe_backfill, describe_etl, describe_run, describe_schedule};
 use crate::args::Globals;
 use crate::clock;
 use crate::columns::Look;
@@ -14,14 +14,14 @@ use crate::safe;
 use crate::screen::Screen;
 use crate::table::{Cell, Table};
 
-/// Show everything about a run, an ETL or a schedule
+/// Show everything about a run, an ETL, a schedule or a backfill
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  etlctl describe run/rna-daily-20251120t0930-k3f\n  etlctl describe run rna-daily@latest\n  \
                         etlctl describe etl rna-daily"
 )]
 pub struct Describe {
-    /// TYPE/NAME or TYPE NAME, of type run, etl or schedule
+    /// TYPE/NAME or TYPE NAME, of type run, etl, schedule or backfill
     #[arg(required = true, num_args = 1..=2, value_name = "TYPE/NAME")]
     what: Vec<String>,
 }
@@ -29,7 +29,10 @@ pub struct Describe {
 pub async fn run(args: &Describe, globals: &Globals, screen: &mut Screen) -> Result<Exit, Failure> {
     let words = args.what.join("/");
     let (kind, name) = words.split_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(|| {
-        Failure::usage(format!("`{words}` is not TYPE/NAME"), "write run/NAME, etl/NAME or schedule/NAME")
+        Failure::usage(
+            format!("`{words}` is not TYPE/NAME"),
+            "write run/NAME, etl/NAME, schedule/NAME or backfill/NAME",
+        )
     })?;
     let client = globals.client()?;
     let project = &globals.project;
@@ -41,6 +44,7 @@ pub async fn run(args: &Describe, globals: &Globals, screen: &mut Screen) -> Res
         }
         Kind::Etls => describe_etl::text(&client, project, name, &look, screen.color).await?,
         Kind::Schedules => describe_schedule::text(&client, project, name, &look).await?,
+        Kind::Backfills => describe_backfill::text(&client, project, name, &look, screen.color).await?,
         other @ (Kind::Tasks | Kind::Windows | Kind::Ticks | Kind::Nodes | Kind::Sources) => {
             let help = format!("see {0} with: etlctl get {0} -o wide", other.path());
             return Err(Failure::usage(format!("there is no description of {}", other.plural()), help));

@@ -65,6 +65,7 @@ fn facts(etl: &EtlView, runs: &[RunView], look: &Look, color: bool) -> String {
     facts.maybe("Description", spec.description.as_ref()).maybe("Owner", spec.owner.as_ref());
     facts.maybe("Runbook", spec.runbook_url.as_ref());
     facts.add("File", &status.file).add("Commit", commit(&status.commit));
+    facts.maybe("Version", version(etl));
     facts.add("Schedules", spec.schedules.join("; ")).add("Tasks", spec.tasks.join(", "));
     // Where a schedule's policy is Allow, nothing bounds them.
     let bound = (spec.max_active_runs != u32::MAX).then(|| spec.max_active_runs.to_string());
@@ -81,6 +82,15 @@ fn facts(etl: &EtlView, runs: &[RunView], look: &Look, color: bool) -> String {
     facts.render(color) + &if bar.is_empty() { bar } else { format!("Results: {bar}  (newest last)\n") }
 }
 
+/// `2 (spec 1, reset once by ann: moved)`.
+fn version(etl: &EtlView) -> Option<String> {
+    let version = Some(etl.spec.version).filter(|version| *version > 0)?;
+    let Some(reset) = &etl.status.reset else { return Some(version.to_string()) };
+    let spec = version.saturating_sub(reset.count);
+    let often = if reset.count == 1 { "once".to_owned() } else { format!("{} times, last", reset.count) };
+    Some(format!("{version} (spec {spec}, reset {often} by {}: {})", reset.user, reset.reason))
+}
+
 /// A mark a run, oldest first, so that time goes to the right.
 fn bar(runs: &[RunView], color: bool) -> String {
     let one = |run: &RunView| paint(&mark(&run.status.state).to_string(), style_of(&run.status.state), color);
@@ -93,7 +103,8 @@ fn params(etl: &EtlView) -> String {
     Table::without_headers(2).render(&rows, false)
 }
 
-fn last_runs(runs: &[RunView], look: &Look, color: bool) -> String {
+/// The newest runs, one a row.
+pub fn last_runs(runs: &[RunView], look: &Look, color: bool) -> String {
     if runs.is_empty() {
         return String::new();
     }

@@ -1,5 +1,8 @@
 //! `etlctl describe run/NAME`: what it was asked, where it is, each task and attempt, and what to do next.
 
+use std::collections::BTreeMap;
+
+use etl_core::spec::ParamValue;
 use etl_core::units::format_duration;
 use etl_core::view::{AttemptView, RunView, SpanView, TaskView};
 use jiff::Timestamp;
@@ -41,11 +44,11 @@ fn facts(run: &RunView, look: &Look) -> Facts {
     facts.add("Run", &run.metadata.name).add("Project", &run.metadata.project).add("ETL", &spec.etl);
     facts.word("State", &status.state).maybe("Reason", status.reason.as_ref());
     facts.add("Trigger", trigger(run, look)).maybe("User", spec.user.as_ref());
+    facts.maybe("Rerun of", spec.rerun_of.as_ref().map(|run| format!("run/{run}")));
+    facts.maybe("Backfill", spec.backfill.as_ref().map(|backfill| format!("backfill/{backfill}")));
     facts.maybe("Window", spec.window.map(|window| window_words(window, look)));
     facts.add("Commit", commit(&spec.commit)).add("Version", spec.version.to_string());
-    let params = spec.params.iter().map(|(name, value)| (name, serde_json::json!(value).to_string()));
-    let params: Vec<(String, String)> = params.map(|(name, value)| (name.clone(), value)).collect();
-    facts.maybe("Parameters", Some(pairs(params.iter().map(|(name, value)| (name, value)))));
+    facts.maybe("Parameters", params_words(&spec.params));
     facts.maybe("Created", when(run.metadata.creation_timestamp, look));
     facts.maybe("Started", when(status.started_at, look)).maybe("Finished", when(status.finished_at, look));
     facts.maybe("Duration", look.duration(status.started_at, status.finished_at));
@@ -54,8 +57,14 @@ fn facts(run: &RunView, look: &Look) -> Facts {
     facts
 }
 
+/// `day=3,full=true`.
+pub fn params_words(params: &BTreeMap<String, ParamValue>) -> Option<String> {
+    let words = params.iter().map(|(name, value)| (name, serde_json::json!(value).to_string()));
+    Some(pairs(words)).filter(|words| !words.is_empty())
+}
+
 /// Both ends of a span of data, and its length.
-fn window_words(window: SpanView, look: &Look) -> String {
+pub fn window_words(window: SpanView, look: &Look) -> String {
     let SpanView { start, end } = window;
     let length = format_duration(end.duration_since(start));
     format!("{} up to {} ({length})", span::absolute(start, &look.zone), span::absolute(end, &look.zone))
@@ -181,6 +190,7 @@ fn next(run: &RunView) -> String {
     match state {
         state if FAILED.contains(&state) || state == "Cancelled" => {
             commands.push(format!("etlctl retry run/{name} -n {project}"));
+            commands.push(format!("etlctl rerun run/{name} -n {project}"));
         }
         state if !is_over(state) => commands.push(format!("etlctl cancel run/{name} -n {project}")),
         _ => {}

@@ -17,11 +17,11 @@ use crate::{span, state};
 /// How many of what has a history are shown when nobody says: the newest fill a screen or two.
 const LIMIT_DEFAULT: usize = 50;
 
-/// Show ETLs, schedules, runs, tasks, windows, ticks, nodes or sources
+/// Show ETLs, schedules, runs, tasks, windows, ticks, backfills, nodes or sources
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Types: etls, schedules (sched), runs, tasks, windows ETL (win), ticks, nodes, sources; `all` is ETLs, \
-                        schedules and active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
+    after_help = "Types: etls, schedules (sched), runs, tasks, windows ETL (win), ticks, backfills (bf), nodes, \
+                        sources; `all` is ETLs, schedules and active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
                         etlctl get etl/rna-daily -o yaml\n  etlctl get windows rna-daily --gaps\n  \
                         etlctl get ticks --schedule rna-daily --since 7d\n  etlctl get runs -w"
 )]
@@ -44,13 +44,13 @@ pub struct Get {
     /// Without the header line
     #[arg(long)]
     no_headers: bool,
-    /// Only runs or tasks in these states, such as failed,stuck
+    /// Only runs, tasks or backfills in these states, such as failed,stuck
     #[arg(long, value_name = "STATE,...")]
     state: Option<String>,
-    /// Only runs or tasks of this ETL
+    /// Only runs, tasks or backfills of this ETL
     #[arg(long, value_name = "NAME")]
     etl: Option<String>,
-    /// Only runs or tasks of this trigger: schedule, manual, adopted
+    /// Only runs or tasks of this trigger: schedule, manual, rerun, backfill, adopted
     #[arg(long, value_name = "WORD")]
     trigger: Option<String>,
     /// Only runs or tasks made since then, windows that end after, ticks since: 24h, a date or an instant
@@ -59,7 +59,7 @@ pub struct Get {
     /// Only runs or tasks made before then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only runs or tasks that are not over
+    /// Only runs, tasks or backfills that are not over
     #[arg(long)]
     active: bool,
     /// Only windows that did not succeed and are no run's: missing, failed or unknown
@@ -71,7 +71,7 @@ pub struct Get {
     /// Only ticks of this schedule
     #[arg(long, value_name = "NAME")]
     schedule: Option<String>,
-    /// How many runs, tasks, windows or ticks, newest first
+    /// How many runs, tasks, windows, ticks or backfills, newest first
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
 }

@@ -1,9 +1,12 @@
 //! One file a command: its arguments, then `run`.
 
+pub mod backfill;
+mod backfill_follow;
 pub mod cancel;
 pub mod check;
 pub mod completion;
 pub mod describe;
+mod describe_backfill;
 mod describe_etl;
 mod describe_run;
 mod describe_schedule;
@@ -17,12 +20,16 @@ mod lint_policy;
 mod lint_print;
 pub mod logs;
 pub mod next;
+mod params;
 pub mod reconcile;
+pub mod rerun;
+pub mod reset;
 pub mod resume;
 pub mod retry;
 pub mod run;
 mod run_follow;
 mod run_tree;
+mod schedules;
 pub mod suspend;
 pub mod version;
 

@@ -1,16 +1,13 @@
 //! `etlctl run`: starts a run of an ETL, and waits for it if told to.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use etl_core::spec::{ParamKind, ParamValue, parse_param};
-use etl_core::view::{Done, EtlView, RunRequest};
+use etl_core::view::{Done, RunRequest};
 
-use super::{done_line, run_follow};
+use super::{done_line, params, run_follow};
 use crate::address::Route;
 use crate::args::{Globals, duration};
-use crate::client::Client;
 use crate::clock;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,7 +26,7 @@ pub struct Run {
     #[arg(value_name = "ETL")]
     etl: String,
     /// A parameter's value; may be given several times
-    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(short = 'p', long = "param", value_name = "NAME=VALUE", value_parser = params::pair)]
     params: Vec<(String, String)>,
     /// The data it is over: START/END, as 2025-11-20/2025-11-21, or START/LENGTH, as 2025-11-20/1d
     #[arg(long, value_name = "WINDOW")]
@@ -71,10 +68,10 @@ pub async fn run(args: &Run, globals: &Globals, screen: &mut Screen) -> Result<E
     }
     let etl = named(std::slice::from_ref(&args.etl), Kind::Etls)?;
     let window = args.window.as_ref().map(|text| span::parse_window(text, clock::now(), &globals.zone()));
-    let window = window.transpose()?;
+    let window = window.transpose()?.map(Into::into);
     let client = globals.client()?;
     let project = &globals.project;
-    let params = params(args, &client, project, &etl).await?;
+    let params = params::typed(&args.params, &client, project, &etl).await?;
     // Made here, so that a request whose answer was lost could be asked again.
     let key = args.idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
     let body = RunRequest { request_id: Some(key), params, window };
@@ -102,43 +99,4 @@ fn tell(args: &Run, done: &Done, screen: &mut Screen) -> Result<(), Failure> {
     };
     screen.put(&text)?;
     Ok(screen.flush()?)
-}
-
-/// The ETL says what type each parameter has; what it does not know is passed on, and refused by name there.
-async fn params(
-    args: &Run,
-    client: &Client,
-    project: &str,
-    etl: &str,
-) -> Result<BTreeMap<String, ParamValue>, Failure> {
-    if args.params.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let view: EtlView = client.get(&Route::new(&["etls", project, etl])).await?;
-    let mut typed = BTreeMap::new();
-    for (name, text) in &args.params {
-        let kind = view.spec.params.get(name).map_or(ParamKind::String, |words| kind_of(words));
-        let value = parse_param(name, kind, text)
-            .map_err(|fault| Failure::Usage { message: fault.to_string(), help: fault.help() })?;
-        if typed.insert(name.clone(), value).is_some() {
-            return Err(Failure::usage(format!("parameter `{name}` is given twice"), "give each value once"));
-        }
-    }
-    Ok(typed)
-}
-
-/// `integer = 3`, `string, required`: the type is the first word.
-fn kind_of(words: &str) -> ParamKind {
-    match words.split([' ', ',']).next() {
-        Some("integer") => ParamKind::Integer,
-        Some("boolean") => ParamKind::Boolean,
-        _ => ParamKind::String,
-    }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".into()),
-    }
 }

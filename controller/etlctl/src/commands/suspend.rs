@@ -7,12 +7,12 @@ use etl_core::view::{Done, SuspendRequest};
 use jiff::{SignedDuration, Timestamp};
 
 use super::done_line;
+use super::schedules::chosen;
 use crate::address::Route;
 use crate::args::{Globals, duration};
 use crate::clock;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::kind::{Kind, named};
 use crate::screen::Screen;
 
 /// Let a schedule's ticks pass without starting runs
@@ -20,8 +20,11 @@ use crate::screen::Screen;
 #[command(group(clap::ArgGroup::new("end").required(true)))]
 pub struct Suspend {
     /// schedule/NAME; a schedule inside an ETL bears the ETL's name
-    #[arg(required = true, num_args = 1..=2, value_name = "SCHEDULE")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", num_args = 1..=2, value_name = "SCHEDULE")]
     schedule: Vec<String>,
+    /// Every schedule of the project
+    #[arg(long)]
+    all: bool,
     /// For this long, such as 4h; it resumes by itself
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, group = "end")]
     duration: Option<Duration>,
@@ -34,12 +37,13 @@ pub struct Suspend {
 }
 
 pub async fn run(args: &Suspend, globals: &Globals, screen: &mut Screen) -> Result<Exit, Failure> {
-    let name = named(&args.schedule, Kind::Schedules)?;
     let until = args.duration.map(|duration| end(duration, clock::now())).transpose()?;
     let body = SuspendRequest { until, reason: args.reason.clone() };
-    let route = Route::new(&["schedules", &globals.project, &name, "suspend"]);
-    let done: Done = globals.client()?.post(&route, &body).await?;
-    screen.put(&done_line(&done))?;
+    let (client, project) = (globals.client()?, &globals.project);
+    for name in chosen(&args.schedule, args.all, &client, project).await? {
+        let done: Done = client.post(&Route::new(&["schedules", project, &name, "suspend"]), &body).await?;
+        screen.put(&done_line(&done))?;
+    }
     Ok(Exit::Success)
 }
 

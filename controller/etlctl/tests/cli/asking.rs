@@ -114,7 +114,7 @@ fn what_is_meant_for_nothing_is_a_usage_error() {
         ("get pods", "error: unknown type `pods`\nhelp: the types are etls,"),
         (
             "get etls --state failed",
-            "error: --state chooses among runs, tasks\nhelp: write it with `etlctl get runs` or `etlctl get tasks`\n",
+            "error: --state chooses among runs, tasks, backfills\nhelp: write it with `etlctl get runs` or `etlctl get tasks` or `etlctl get backfills`\n",
         ),
         ("get runs --state broken", "error: unknown state `broken`\nhelp: the states are Pending,"),
         ("get runs --since yesterday", "error: `yesterday` is not a time\nhelp: write how long ago (24h),"),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod asking;
+mod backfills;
 mod fake;
 mod logs;
 mod offline;

@@ -121,6 +121,20 @@ fn writes_send_what_was_said_and_print_what_was_done() {
             "schedule/nightly suspended\n",
         ),
         (
+            "cancel backfill/bf-1",
+            "backfills/north/bf-1/cancel",
+            json!({}),
+            ("backfill/bf-1", "cancelled"),
+            "backfill/bf-1 cancelled\n",
+        ),
+        (
+            "reset etl/rna --reason moved",
+            "etls/north/rna/reset",
+            json!({"reason": "moved"}),
+            ("etl/rna", "reset: version 2 from now on"),
+            "etl/rna reset: version 2 from now on\n",
+        ),
+        (
             "resume schedule nightly",
             "schedules/north/nightly/resume",
             json!({}),
@@ -149,6 +163,36 @@ fn a_suspension_has_an_end_or_says_that_it_has_none() {
     assert_eq!(run(fake.etlctl(&["suspend", "nightly", "--for", "4h"])).0, 0);
     let until = fake.last_body()["until"].as_str().unwrap().to_owned();
     assert!(until.parse::<jiff::Timestamp>().is_ok(), "{until}");
+}
+
+#[test]
+fn all_schedules_of_a_project_are_suspended_and_resumed() {
+    let named = |name: &str| {
+        json!({
+            "apiVersion": "etl.swarm/v1alpha1", "kind": "Schedule",
+            "metadata": {"name": name, "project": "north"},
+            "spec": {
+                "etl": "rna", "when": "every 15m", "timezone": "UTC", "suspend": false, "concurrencyPolicy": "Queue",
+            },
+            "status": {"conditions": [], "missed": {}},
+        })
+    };
+    let list = views::list("Schedule", &[named("one"), named("two")], 0);
+    for (words, verb, what) in [
+        (vec!["suspend", "--all", "--for", "1h"], "suspend", "suspended"),
+        (vec!["resume", "--all"], "resume", "resumed"),
+    ] {
+        let mut fake = Fake::new().on("GET /api/v1/schedules?project=north", 200, list.clone());
+        for name in ["one", "two"] {
+            let line = format!("POST /api/v1/schedules/north/{name}/{verb}");
+            fake = fake.on(&line, 200, views::done("schedule/x", what));
+        }
+        let words: Vec<&str> = words.into_iter().chain(["-n", "north"]).collect();
+        let expected = format!("schedule/x {what}\n").repeat(2);
+        assert_eq!(run(fake.etlctl(&words)), (0, expected, String::new()), "{words:?}");
+    }
+    assert_eq!(run(Fake::new().etlctl(&["resume"])).0, 2);
+    assert_eq!(run(Fake::new().etlctl(&["resume", "--all", "nightly"])).0, 2);
 }
 
 #[test]

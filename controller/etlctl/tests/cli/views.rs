@@ -1,6 +1,6 @@
 //! What the API would say, checked against its types.
 
-use etl_core::view::{Done, EtlView, LogLineView, RunView, TickView, WindowView};
+use etl_core::view::{BackfillView, Done, EtlView, LogLineView, RunView, TickView, WindowView};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -60,6 +60,23 @@ pub fn window(start: &str, end: &str, state: &str, run: Option<&str>) -> Value {
         "metadata": {"name": format!("{start}/{end}"), "project": "north"},
         "spec": {"etl": "rna", "version": 1, "window": {"start": start, "end": end}},
         "status": {"state": state, "run": run},
+    }))
+}
+
+/// A backfill of `rna` that has done 3 of 12 windows.
+pub fn backfill(state: &str, message: Option<&str>) -> Value {
+    let day = |day: u32| format!("2025-11-{day:02}T00:00:00Z");
+    of::<BackfillView>(json!({
+        "apiVersion": "etl.swarm/v1alpha1", "kind": "Backfill",
+        "metadata": {"name": "bf-1", "project": "north", "creationTimestamp": day(20)},
+        "spec": {
+            "etl": "rna", "version": 2, "window": {"start": day(1), "end": day(13)}, "missing": false,
+            "reprocess": "failed", "maxActive": 2, "reverse": true, "params": {"day": 3}, "user": "ann",
+        },
+        "status": {
+            "state": state, "message": message, "windows": 12, "done": 3, "failed": 1, "cancelled": 0, "passed": 2,
+            "left": 6, "active": 2, "next": {"start": day(5), "end": day(6)},
+        },
     }))
 }
 

@@ -100,7 +100,7 @@ fn what_is_meant_for_nothing_is_a_usage_error() {
             "get runs --gaps",
             "error: --gaps chooses among windows\nhelp: write it with `etlctl get windows`\n",
         ),
-        ("get windows rna --state failed", "error: --state chooses among runs, tasks\n"),
+        ("get windows rna --state failed", "error: --state chooses among runs, tasks, backfills\n"),
         ("get runs --schedule a", "error: --schedule chooses among ticks\n"),
         ("get windows rna --gaps --failed", "error: the argument '--gaps' cannot be used with '--failed'"),
         (
@@ -133,7 +133,10 @@ fn a_run_is_asked_for_over_a_window() {
     let fake = Fake::new().on("POST /api/v1/etls/north/rna/runs", 201, views::done("run/rna-m1", "created"));
     let words = ["run", "rna", "-n", "north", "--window", "2025-11-20/1d", "--utc"];
     assert_eq!(run(fake.etlctl(&words)).1, "run/rna-m1 created\n");
-    assert_eq!(fake.last_body()["window"], json!(["2025-11-20T00:00:00Z", "2025-11-21T00:00:00Z"]));
+    assert_eq!(
+        fake.last_body()["window"],
+        json!({"start": "2025-11-20T00:00:00Z", "end": "2025-11-21T00:00:00Z"})
+    );
 }
 
 #[test]

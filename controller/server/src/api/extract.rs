@@ -45,6 +45,41 @@ impl Names {
     }
 }
 
+/// Longest request id: it is hashed into a name, and kept while it waits.
+const REQUEST_ID_CHARS_MAX: usize = 200;
+
+/// What makes asking twice the same as asking once: the header `Idempotency-Key`, or `requestId` in the body.
+pub(super) struct RequestId(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Refusal;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let text = value.to_str().map_err(|_| {
+            Refusal::new("Invalid", "the Idempotency-Key is not visible ASCII", "a UUID will do")
+        })?;
+        Ok(Self(Some(text.to_owned())))
+    }
+}
+
+impl RequestId {
+    /// The id that was given, in one way or both; `new` makes one up.
+    pub(super) fn or(self, body: Option<String>, new: impl FnOnce() -> String) -> Result<String, Refusal> {
+        if let (Some(header), Some(body)) = (&self.0, &body)
+            && header != body
+        {
+            let message = "the Idempotency-Key and the requestId differ";
+            return Err(Refusal::new("Invalid", message, "give one of them"));
+        }
+        let id = self.0.or(body).unwrap_or_else(new);
+        if id.is_empty() || id.chars().count() > REQUEST_ID_CHARS_MAX {
+            let message = format!("a requestId has 1 to {REQUEST_ID_CHARS_MAX} characters");
+            return Err(Refusal::new("Invalid", message, "a UUID will do"));
+        }
+        Ok(id)
+    }
+}
+
 /// The query of a request.
 pub(super) struct Query<T>(pub T);
 

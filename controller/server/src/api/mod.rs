@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::state::State;
 
 mod access;
+mod backfills;
 mod check;
 mod error;
 mod extract;
@@ -97,6 +98,8 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/etls/{project}/{name}", get(read::etl)),
         route("/api/v1/etls/{project}/{name}/windows", get(windows::windows)),
         route("/api/v1/etls/{project}/{name}/runs", post(write::run)),
+        route("/api/v1/etls/{project}/{name}/backfills", post(backfills::create)),
+        route("/api/v1/etls/{project}/{name}/reset", post(write::reset)),
         route("/api/v1/schedules", get(read::schedules)),
         route("/api/v1/schedules/{project}/{name}", get(read::schedule)),
         route("/api/v1/schedules/{project}/{name}/suspend", post(write::suspend)),
@@ -106,8 +109,12 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/runs/{project}/{run}/logs", get(logs::logs)),
         route("/api/v1/runs/{project}/{run}/cancel", post(write::cancel)),
         route("/api/v1/runs/{project}/{run}/retry", post(write::retry)),
+        route("/api/v1/runs/{project}/{run}/rerun", post(write::rerun)),
         route("/api/v1/tasks", get(runs::tasks)),
         route("/api/v1/ticks", get(windows::ticks)),
+        route("/api/v1/backfills", get(backfills::backfills)),
+        route("/api/v1/backfills/{project}/{name}", get(backfills::backfill)),
+        route("/api/v1/backfills/{project}/{name}/cancel", post(backfills::cancel)),
         route("/api/v1/nodes", get(read::nodes)),
         route("/api/v1/sources", get(read::sources)),
         Route { limit: sync_limit, ..route("/api/v1/sources/{name}/reconcile", post(write::reconcile)) },

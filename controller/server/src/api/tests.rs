@@ -380,4 +380,5 @@ async fn a_panic_is_an_answer() {
     assert_eq!(scene.refusal(Method::GET, "/api/v1/check", "").await, (500, "Internal".to_owned()));
 }
 
+mod backfills;
 mod windows;

@@ -7,16 +7,18 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use etl_core::name::Name;
 use etl_core::observed::{Request, Verb};
-use etl_core::view::{Done, ReconcileRequest, RetryRequest, RunRequest, SourceView, SuspendRequest};
+use etl_core::view::{
+    Done, ReconcileRequest, RerunRequest, ResetRequest, RetryRequest, RunRequest, SourceView, SpanView,
+    SuspendRequest,
+};
+use etl_core::window::Window;
 
 use super::error::Refusal;
-use super::extract::{Body, Names};
+use super::extract::{Body, Names, RequestId};
 use super::{Api, Caller, Shared};
 use crate::clock;
 
-/// Longest request id: it is hashed into a run's name, and kept while it waits.
-const REQUEST_ID_CHARS_MAX: usize = 200;
-/// Longest reason of a suspension: it is kept and shown in one line.
+/// Longest reason of a suspension or a reset: it is kept and shown in one line.
 const REASON_CHARS_MAX: usize = 1_000;
 
 /// `POST /etls/{project}/{name}/runs`
@@ -24,19 +26,54 @@ pub(super) async fn run(
     State(api): Shared,
     Extension(caller): Extension<Caller>,
     names: Names,
+    id: RequestId,
     Body(body): Body<RunRequest>,
 ) -> Result<(StatusCode, Json<Done>), Refusal> {
-    let id = match body.request_id {
-        Some(id) if id.is_empty() || id.chars().count() > REQUEST_ID_CHARS_MAX => {
-            let message = format!("a requestId has 1 to {REQUEST_ID_CHARS_MAX} characters");
-            return Err(Refusal::new("Invalid", message, "a UUID will do"));
-        }
-        given => given.unwrap_or_else(new_id),
-    };
+    let id = id.or(body.request_id, new_id)?;
     let etl = names.object("ETL")?;
-    let Json(done) =
-        ask(&api, id, caller, Verb::Run { etl, params: body.params, window: body.window }).await?;
+    let window = body.window.map(window).transpose()?;
+    let Json(done) = ask(&api, id, caller, Verb::Run { etl, params: body.params, window }).await?;
     Ok((StatusCode::CREATED, Json(done)))
+}
+
+/// Two ends of data.
+pub(super) fn window(span: SpanView) -> Result<Window, Refusal> {
+    Window::try_from(span).map_err(|error| {
+        Refusal::new("Invalid", error.to_string(), "the second instant comes after the first")
+    })
+}
+
+/// `POST /runs/{project}/{run}/rerun`
+pub(super) async fn rerun(
+    State(api): Shared,
+    Extension(caller): Extension<Caller>,
+    names: Names,
+    id: RequestId,
+    Body(body): Body<RerunRequest>,
+) -> Result<(StatusCode, Json<Done>), Refusal> {
+    let id = id.or(body.request_id, new_id)?;
+    let run = names.run(&api.state.recorded())?;
+    let Json(done) = ask(&api, id, caller, Verb::Rerun { run, params: body.params }).await?;
+    Ok((StatusCode::CREATED, Json(done)))
+}
+
+/// `POST /etls/{project}/{name}/reset`
+pub(super) async fn reset(
+    State(api): Shared,
+    Extension(caller): Extension<Caller>,
+    names: Names,
+    Body(body): Body<ResetRequest>,
+) -> Result<Json<Done>, Refusal> {
+    check_reason(&body.reason)?;
+    let etl = names.object("ETL")?;
+    ask(&api, new_id(), caller, Verb::Reset { etl, reason: body.reason }).await
+}
+
+fn check_reason(reason: &str) -> Result<(), Refusal> {
+    if reason.chars().count() > REASON_CHARS_MAX {
+        return Err(Refusal::new("Invalid", "the reason is too long", "say it in 1000 characters"));
+    }
+    Ok(())
 }
 
 /// `POST /runs/{project}/{run}/cancel`
@@ -79,9 +116,7 @@ pub(super) async fn suspend(
             "name a later instant, or none",
         ));
     }
-    if body.reason.chars().count() > REASON_CHARS_MAX {
-        return Err(Refusal::new("Invalid", "the reason is too long", "say it in 1000 characters"));
-    }
+    check_reason(&body.reason)?;
     let schedule = names.object("schedule")?;
     ask(&api, new_id(), caller, Verb::Suspend { schedule, until: body.until, reason: body.reason }).await
 }
@@ -112,13 +147,13 @@ pub(super) async fn reconcile(
     Ok(Json((api.sync_now)(body.allow_prune).await?))
 }
 
-async fn ask(api: &Api, id: String, caller: Caller, verb: Verb) -> Result<Json<Done>, Refusal> {
+pub(super) async fn ask(api: &Api, id: String, caller: Caller, verb: Verb) -> Result<Json<Done>, Refusal> {
     let done = api.state.ask(Request { id, user: caller.name, verb }).await?;
     Ok(Json(done))
 }
 
 /// Unlike any other: the clock tells restarts apart, the number what comes in the same instant.
-fn new_id() -> String {
+pub(super) fn new_id() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (at, number) = (clock::now().as_nanosecond(), NUMBER.fetch_add(1, Ordering::Relaxed));
     format!("api-{at}-{number}")

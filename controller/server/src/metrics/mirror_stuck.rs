@@ -45,7 +45,9 @@ pub(super) fn write(page: &mut Page, recorded: &Recorded, counted: &Counted) {
 pub(super) fn write_pool(page: &mut Page, recorded: &Recorded, reasons: &[Reason], slots: u32) {
     let tasks = recorded.open_runs().flat_map(|run| run.tasks.values());
     let used = tasks.filter(|task| task.live().is_some()).count();
-    let queued = reasons.iter().filter(|reason| matches!(reason.waits_for, WaitsFor::Slot { .. }));
+    let waits =
+        |reason: &&Reason| matches!(reason.waits_for, WaitsFor::Slot { .. } | WaitsFor::BackfillSlot { .. });
+    let queued = reasons.iter().filter(waits);
     let since = |reason: &Reason| recorded.task(&reason.run, reason.task.as_ref()?)?.eligible_at;
     let oldest: Option<Timestamp> = queued.clone().filter_map(since).min();
     let gauge = |name, help| Family::gauge(name, &["pool"], help);

@@ -220,7 +220,9 @@ fn series_of_an_etl_that_is_gone_go_with_it() {
     scene.change(&[attempt_ended("one", Outcome::Vanished, 8), run_ended("one", EndState::Lost, 9)], 9);
     let dropped = Change::FileDropped { path: "projects/north/rna.etl.yaml".into() };
     scene.change(&[dropped, Change::RunForgotten { run: run_key("one") }], 10);
-    let desired = etl_core::desired::Desired::build(&scene.state.recorded().files, &scene.state.desired());
+    let recorded = scene.state.recorded().clone();
+    let desired =
+        etl_core::desired::Desired::build(&recorded.files, &recorded.resets, &scene.state.desired());
     scene.state.set_desired(desired);
     let text = scene.text(11);
     let left: Vec<_> = text.lines().filter(|line| line.contains(r#"etl="rna""#)).collect();

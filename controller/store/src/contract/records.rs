@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use etl_core::backfill::{Backfill, BackfillRecord, Progress, Reprocess};
+use etl_core::backfill::{Backfill, BackfillEnd, BackfillRecord, Progress, Reprocess};
 use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
@@ -219,6 +219,8 @@ impl Dice {
             etl: run_key("m1").etl,
             version: 3,
             span: Window::new(at(0), at(9)).unwrap(),
+            missing: self.below(2) == 0,
+            reach: jiff::SignedDuration::from_secs(60),
             reprocess: self.one(&[Reprocess::None, Reprocess::Failed, Reprocess::All]),
             max_active: 2,
             reverse: self.below(2) == 0,
@@ -231,9 +233,10 @@ impl Dice {
             next: self.below(9),
             succeeded: self.number(),
             failed: self.number(),
+            cancelled: self.number(),
             passed: self.number(),
             cancelled_by: self.maybe(Self::text),
-            ended_at: self.maybe(Self::at),
+            end: self.maybe(|dice| BackfillEnd { at: dice.at(), message: dice.text() }),
         };
         BackfillRecord { backfill: Arc::new(backfill), progress }
     }

@@ -5,7 +5,7 @@ use super::*;
 use crate::window::Window;
 
 fn remove(story: &mut Story, now: i64) {
-    story.desired = Desired::build(&[etl("hello", "")].into(), &story.desired);
+    story.desired = Desired::build(&[etl("hello", "")].into(), &BTreeMap::new(), &story.desired);
     pass(story, now);
 }
 

@@ -132,7 +132,7 @@ fn a_tick_missed_by_its_deadline_stays_missed_when_the_deadline_is_edited() {
     let (mut story, _) = hourly("startingDeadline: 10s", Ran);
     assert_eq!(at_pass(&mut story, clock(0, 11, 1)), (0, false));
     let files = [etl("hello", &format!("  schedule: {{{HOURLY}, startingDeadline: 1h}}\n"))].into();
-    story.desired = Desired::build(&files, &story.desired);
+    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
     assert_eq!(at_pass(&mut story, clock(0, 11, 2)), (0, false), "what is decided stays decided");
     assert_eq!(
         at_pass(&mut story, clock(0, 12, 59)),
@@ -145,7 +145,7 @@ fn a_tick_missed_by_its_deadline_stays_missed_when_the_deadline_is_edited() {
 fn an_edited_clock_begins_anew_and_starts_nothing_for_the_past() {
     let (mut story, _) = hourly("concurrencyPolicy: Allow", Ran);
     let files = [etl("hello", "  schedule: {cron: '*/1 * * * *', window: none, catchup: last}\n")].into();
-    story.desired = Desired::build(&files, &story.desired);
+    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
     assert_eq!(
         at_pass(&mut story, clock(0, 10, 40)),
         (0, false),

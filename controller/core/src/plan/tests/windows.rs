@@ -11,7 +11,7 @@ pub(super) fn every(keys: &str) -> Story {
 
 pub(super) fn edit(story: &mut Story, schedule: &str) {
     let files = [etl("hello", &format!("  schedule: {{{schedule}}}\n"))].into();
-    story.desired = Desired::build(&files, &story.desired);
+    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
 }
 
 pub(super) fn pass(story: &mut Story, now: i64) -> Plan {
@@ -100,7 +100,7 @@ fn a_schedule_with_a_start_that_comes_back_does_no_data_twice() {
     pass(&mut story, 0);
     pass(&mut story, 1);
     assert_eq!(runs(&story), [(-200, -100), (-100, 0)]);
-    story.desired = Desired::build(&[etl("hello", "")].into(), &story.desired);
+    story.desired = Desired::build(&[etl("hello", "")].into(), &BTreeMap::new(), &story.desired);
     pass(&mut story, 50);
     story.recorded.runs.clear();
     story.recorded.open.clear();
@@ -132,7 +132,7 @@ fn a_raised_version_loses_no_data_between() {
     pass(&mut story, 0);
     pass(&mut story, 100);
     let raised = "  version: 2\n  schedule: {every: 100s, concurrencyPolicy: Allow}\n";
-    story.desired = Desired::build(&[etl("hello", raised)].into(), &story.desired);
+    story.desired = Desired::build(&[etl("hello", raised)].into(), &BTreeMap::new(), &story.desired);
     pass(&mut story, 180);
     pass(&mut story, 280);
     assert_eq!(runs(&story), [(0, 100), (100, 280)]);
@@ -186,7 +186,7 @@ fn a_schedule_that_was_away_shows_the_gap() {
     let mut story = every("");
     pass(&mut story, 0);
     pass(&mut story, 100);
-    story.desired = Desired::build(&[etl("hello", "")].into(), &story.desired);
+    story.desired = Desired::build(&[etl("hello", "")].into(), &BTreeMap::new(), &story.desired);
     pass(&mut story, 150);
     edit(&mut story, "every: 100s");
     pass(&mut story, 450);
@@ -235,7 +235,7 @@ fn a_raised_version_begins_anew_and_the_old_ledger_stays() {
         "  version: 2\n  schedule: {{every: 100s, concurrencyPolicy: Allow, startAt: {}}}\n",
         at(-100)
     );
-    story.desired = Desired::build(&[etl("hello", &raised)].into(), &story.desired);
+    story.desired = Desired::build(&[etl("hello", &raised)].into(), &BTreeMap::new(), &story.desired);
     pass(&mut story, 60);
     pass(&mut story, 61);
     assert_eq!(runs(&story), [(-100, 0), (-100, 0)], "the same data once more");

@@ -81,7 +81,8 @@ async fn windows_of_an_etl_that_is_gone_are_still_told() {
     let scene = three_days();
     let state = &scene.api.state;
     make(state, &[Change::FileDropped { path: "projects/north/rna.etl.yaml".into() }]);
-    let desired = etl_core::desired::Desired::build(&state.recorded().files, &state.desired());
+    let recorded = state.recorded().clone();
+    let desired = etl_core::desired::Desired::build(&recorded.files, &recorded.resets, &state.desired());
     state.set_desired(desired);
     let list = scene.get("/api/v1/etls/north/rna/windows").await;
     assert_eq!(column(&list, "/status/state"), ["Missing", "Running", "Succeeded"]);

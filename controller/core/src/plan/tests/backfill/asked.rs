@@ -1,0 +1,132 @@
+//! What a backfill takes of its span, and what cannot be asked for.
+
+use super::*;
+use crate::ledger::{Ledger, LedgerKey};
+use crate::plan::backfill::preview;
+
+fn windows_of(story: &Story, order: &BackfillOrder, now: i64) -> Vec<Pair> {
+    let windows = preview(&story.desired, &story.recorded, &hello(), order, at(now));
+    windows.expect("it can be asked for").into_iter().map(pair).collect()
+}
+
+/// Something of everything: done, failed, unknown, missing, and one that runs.
+fn mixed() -> Story {
+    let mut story = every("");
+    let ledger = LedgerKey { etl: hello(), version: 1 };
+    let ledger: &mut Ledger = story.recorded.ledgers.entry(ledger).or_default();
+    ledger.end(window((-500, -400)), EndState::Succeeded);
+    ledger.end(window((-400, -300)), EndState::Failed);
+    ledger.lose_sight(window((-300, -200)));
+    ledger.ask(window((-200, -100)));
+    let window = Some(window((-100, 0)));
+    story.ask(at(1), "live", Verb::Run { etl: hello(), params: BTreeMap::new(), window });
+    story
+}
+
+#[test]
+fn each_rule_takes_other_windows_and_none_takes_one_that_is_under_way() {
+    let (never, done, failed, unknown, missing) =
+        ((-600, -500), (-500, -400), (-400, -300), (-300, -200), (-200, -100));
+    let rule = |reprocess| BackfillOrder { reprocess, ..over((-600, 0)) };
+    let gaps = BackfillOrder { missing: true, ..over((-600, 0)) };
+    for (what, order, expected) in [
+        ("none", rule(Reprocess::None), vec![never, missing]),
+        ("failed", rule(Reprocess::Failed), vec![never, failed, unknown, missing]),
+        ("all", rule(Reprocess::All), vec![never, done, failed, unknown, missing]),
+        ("missing", gaps.clone(), vec![failed, unknown, missing]),
+        ("newest first", BackfillOrder { reverse: true, ..gaps.clone() }, vec![missing, unknown, failed]),
+        (
+            "edges are clipped",
+            BackfillOrder { span: window((-350, -150)), ..gaps },
+            vec![(-350, -300), unknown, (-200, -150)],
+        ),
+    ] {
+        assert_eq!(windows_of(&mixed(), &order, 2), expected, "{what}");
+    }
+}
+
+#[test]
+fn windows_are_cut_where_live_ticks_would_have_cut_them() {
+    let daily = "  schedule: {cron: \"0 0 * * *\", timezone: Europe/Madrid}\n";
+    let spec = |keys: &str| format!("  schedule: {{every: 100s{keys}}}\n");
+    let start = spec(&format!(", startAt: {}, catchup: none", at(-250)));
+    let day = 86_400;
+    // The next midnight of Madrid, in winter; in summer it is an hour earlier.
+    let midnight = 2_800;
+    for (what, spec, span, now, expected) in [
+        ("whole ones", spec(""), (-300, 0), 1, vec![(-300, -200), (-200, -100), (-100, 0)]),
+        ("up to what the next tick asks for", spec(""), (-200, 5_000), 50, vec![(-200, -100), (-100, 0)]),
+        ("late data", spec(", window: {lag: 30s}"), (-200, 0), 1, vec![(-200, -130), (-130, -30)]),
+        ("a start", start, (-300, -150), 1, vec![(-300, -250), (-250, -150)]),
+        (
+            "days of a zone, one of them of 25 hours",
+            daily.to_owned(),
+            (midnight - 19 * day - 3_600, midnight - 16 * day),
+            1,
+            vec![
+                (midnight - 19 * day - 3_600, midnight - 18 * day - 3_600),
+                (midnight - 18 * day - 3_600, midnight - 17 * day - 3_600),
+                (midnight - 17 * day - 3_600, midnight - 16 * day),
+            ],
+        ),
+    ] {
+        let order = BackfillOrder { reprocess: Reprocess::All, ..over(span) };
+        let mut story = with_spec(&spec);
+        pass(&mut story, now);
+        assert_eq!(windows_of(&story, &order, now), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_be_filled_is_refused_with_a_cure() {
+    let inline = "  schedule: {every: 100s}\n";
+    let many = BackfillOrder { reprocess: Reprocess::All, ..over((-1_000_100, 0)) };
+    let both = BackfillOrder { missing: true, reprocess: Reprocess::All, ..over((-200, 0)) };
+    let unknown =
+        BackfillOrder { params: [("day".to_owned(), ParamValue::Integer(3))].into(), ..over((-200, 0)) };
+    for (what, spec, order, reason, part) in [
+        (
+            "no windows",
+            "  schedule: {every: 100s, window: none}\n",
+            over((-200, 0)),
+            "Conflict",
+            "cuts windows",
+        ),
+        ("the future", inline, over((1_000, 2_000)), "Invalid", "asks for windows itself"),
+        ("the window that runs next", inline, over((0, 90)), "Invalid", "asks for windows itself"),
+        ("too many", inline, many, "Invalid", "more than 10000 windows"),
+        (
+            "none at once",
+            inline,
+            BackfillOrder { max_active: 0, ..over((-200, 0)) },
+            "Invalid",
+            "maxActive is 0",
+        ),
+        ("both", inline, both, "Invalid", "exactly the gaps"),
+        ("a parameter", inline, unknown, "Invalid", "unknown parameter"),
+    ] {
+        let story = with_spec(spec);
+        let refused = preview(&story.desired, &story.recorded, &hello(), &order, at(99)).expect_err(what);
+        assert_eq!(refused.reason, reason, "{what}: {}", refused.message);
+        assert!(refused.message.contains(part) && refused.help.is_some(), "{what}: {}", refused.message);
+    }
+}
+
+#[test]
+fn of_several_schedules_the_one_inside_of_the_etl_cuts() {
+    let other = |name: &str, period: &str| {
+        let text = format!(
+            "apiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: {name}}}\nspec: {{etl: hello, every: {period}}}\n"
+        );
+        (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text })
+    };
+    let inline = etl("hello", "  schedule: {every: 100s}\n");
+    let mut story = Story::with([inline, other("fast", "10s")]);
+    pass(&mut story, 0);
+    assert_eq!(windows_of(&story, &over((-200, 0)), 1), [(-200, -100), (-100, 0)]);
+    let mut story = Story::with([etl("hello", ""), other("fast", "10s"), other("slow", "100s")]);
+    pass(&mut story, 0);
+    let refused = preview(&story.desired, &story.recorded, &hello(), &over((-200, 0)), at(1));
+    let refused = refused.expect_err("nobody knows which is meant");
+    assert_eq!((refused.reason.as_str(), refused.message.contains("fast, slow")), ("Conflict", true));
+}
