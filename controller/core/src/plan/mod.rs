@@ -21,6 +21,7 @@ mod stuck;
 mod tests;
 pub mod tick;
 mod verdict;
+mod webhook;
 
 use jiff::Timestamp;
 

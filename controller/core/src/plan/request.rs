@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
-use super::flow;
+use super::{flow, webhook};
 use crate::change::Change;
 use crate::desired::EtlObject;
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
@@ -15,7 +15,7 @@ use crate::spec::{Condition, Etl, ParamValue, check_param_values};
 use crate::view::{Done, ErrorView};
 use crate::window::Window;
 
-type Answer = Result<Done, ErrorView>;
+pub(super) type Answer = Result<Done, ErrorView>;
 
 pub(super) fn take(draft: &mut Draft) {
     let observed = draft.observed;
@@ -30,21 +30,21 @@ pub(super) fn take(draft: &mut Draft) {
                 suspend(draft, schedule, suspension)
             }
             Verb::Resume { schedule } => resume(draft, schedule),
+            Verb::Webhook { schedule, delivery, params } => webhook::take(draft, schedule, delivery, params),
             Verb::Rerun { .. }
             | Verb::Backfill { .. }
             | Verb::CancelBackfill { .. }
-            | Verb::Reset { .. }
-            | Verb::Webhook { .. } => refuse("NotBuilt", "not built".into(), ""),
+            | Verb::Reset { .. } => refuse("NotBuilt", "not built".into(), ""),
         };
         draft.plan.answers.push((request.id.clone(), answer));
     }
 }
 
-fn refuse(reason: &str, message: String, help: &str) -> Answer {
+pub(super) fn refuse(reason: &str, message: String, help: &str) -> Answer {
     Err(ErrorView { reason: reason.to_owned(), message, help: Some(help.to_owned()) })
 }
 
-fn done(object: String, what: &str) -> Answer {
+pub(super) fn done(object: String, what: &str) -> Answer {
     Ok(Done { object, what: what.to_owned() })
 }
 

@@ -255,6 +255,15 @@ fn start(
         ask_for(draft, etl, unknown);
         return None;
     }
+    if let Some(reason) = make_room(draft, schedule, etl) {
+        return Some(reason);
+    }
+    admit(draft, schedule, etl, key, step);
+    None
+}
+
+/// Decides whether a schedule may admit one more run, and stops or drops what gives way to it; else says why not.
+pub(super) fn make_room(draft: &mut Draft, schedule: &Schedule, etl: &EtlObject) -> Option<MissReason> {
     let open = open_runs_of(draft, &etl.etl.key);
     let queued: Vec<&RunKey> = open
         .iter()
@@ -276,7 +285,6 @@ fn start(
             }
         }
     }
-    admit(draft, schedule, etl, key, step);
     None
 }
 
@@ -285,7 +293,9 @@ fn start(
 fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Option<ScheduleKey>> {
     let is_new = |run: &Run| run.tasks.values().all(|task| task.attempts.is_empty());
     let queue = |run: &Run| match &run.trigger {
-        Trigger::Schedule { schedule, .. } if run.started_at.is_none() && is_new(run) => {
+        Trigger::Schedule { schedule, .. } | Trigger::Webhook { schedule, .. }
+            if run.started_at.is_none() && is_new(run) =>
+        {
             Some(schedule.clone())
         }
         Trigger::Schedule { .. }

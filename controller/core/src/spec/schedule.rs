@@ -15,6 +15,7 @@ use super::model::ParamValue;
 use super::model_schedule::{ConcurrencyPolicy, History, Schedule, When};
 use super::nearest::did_you_mean;
 use super::tables::{CONCURRENCY_POLICIES, DST_RULES, SCHEDULE, SCHEDULE_SPEC};
+use super::webhook::{mark_params, read_webhook};
 use crate::cron::{Cron, CronError, Dst};
 use crate::name::{Name, ScheduleKey};
 
@@ -78,7 +79,10 @@ pub(super) fn read_clock(
     // Without windows nothing is owed to anybody: a tick that finds the ETL busy, or nobody awake, passes.
     let default = if window.is_some() { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
     let concurrency = concurrency.unwrap_or(default);
+    mark_params(decoder, fields, &mut marks);
     let when = when?;
+    // Nor is a window owed to a caller; its call waits for its turn all the same, since nobody repeats it unasked.
+    let window = window.filter(|_| !matches!(when, When::Webhook(_)));
     let schedule = Schedule {
         key,
         etl,
@@ -119,6 +123,9 @@ fn read_values(
 }
 
 fn read_when(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &Fields<'_>) -> Option<When> {
+    if let Some(webhook) = fields.slot("webhook") {
+        return read_webhook(decoder, &webhook, fields);
+    }
     let zone_slot = fields.slot("timezone");
     let zone = match &zone_slot {
         Some(slot) => read_zone(decoder, slot),

@@ -208,16 +208,44 @@ static CLOCK: Table = Table {
             Shape::Duration,
             "Start each tick later by a part of this, always the same for a schedule, so that many do not start together.",
         ),
+        optional(
+            "webhook",
+            Shape::Keys(&WEBHOOK),
+            "A run whenever `POST /hooks/PROJECT/SCHEDULE` is called with a good signature; instead of a clock.",
+        ),
     ],
     refused: &[
         not_yet("on", ""),
-        not_yet("webhook", ""),
         not_yet("history", ""),
         not_yet("suspendAfterFailures", ""),
         foreign("schedule", "write `cron` or `every`"),
         foreign("timeZone", "write `timezone`"),
         foreign("startingDeadlineSeconds", "write `startingDeadline` with a unit, such as `90s`"),
         foreign("interval", "write `every`"),
+    ],
+    also: None,
+};
+
+pub(super) static WEBHOOK: Table = Table {
+    name: "a webhook",
+    doc: "Who may call, and what of the call becomes parameters.",
+    keys: &[
+        required(
+            "secretFile",
+            Shape::Text,
+            "The file, where the controller runs, with the secret that signs calls; read at each call.",
+        ),
+        optional(
+            "params",
+            Shape::Parameters(&Shape::Text),
+            "Values of parameters, as templates over the call's `body`.",
+        ),
+    ],
+    refused: &[
+        foreign("secret", "no secret is written in a spec: write `secretFile`"),
+        foreign("token", "no secret is written in a spec: write `secretFile`"),
+        foreign("url", "it is `POST /hooks/PROJECT/SCHEDULE` on the API's address"),
+        foreign("path", "it is `POST /hooks/PROJECT/SCHEDULE` on the API's address"),
     ],
     also: None,
 };
