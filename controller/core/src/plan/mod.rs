@@ -26,6 +26,7 @@ mod tests;
 pub mod tick;
 mod upstream;
 mod verdict;
+mod webhook;
 
 use jiff::Timestamp;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::{anew, backfill, flow};
+use super::{anew, backfill, flow, webhook};
 use crate::change::Change;
 use crate::desired::EtlObject;
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
@@ -35,7 +35,7 @@ pub(super) fn take(draft: &mut Draft) {
             Verb::Backfill { etl, order } => backfill::create(draft, request, etl, order),
             Verb::CancelBackfill { backfill } => backfill::cancel(draft, request, backfill),
             Verb::Reset { etl, reason } => anew::reset(draft, request, etl, reason),
-            Verb::Webhook { .. } => refuse("NotBuilt", "not built".into(), ""),
+            Verb::Webhook { schedule, delivery, params } => webhook::take(draft, schedule, delivery, params),
         };
         draft.plan.answers.push((request.id.clone(), answer));
     }

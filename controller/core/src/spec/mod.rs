@@ -30,6 +30,7 @@ mod task_tables;
 mod templates;
 mod together;
 mod tree;
+mod webhook;
 
 pub(crate) use command::{ARGUMENT_BYTES_MAX, SHELL};
 pub use fault::{CODES, Fault, Span};

@@ -143,16 +143,22 @@ pub(super) fn param_faults(etl: &Etl, given: &BTreeMap<String, ParamValue>) -> V
     wrong.chain(missing.map(|(name, _)| ParamFault::Missing { name: name.clone() })).collect()
 }
 
-fn value_fault(etl: &Etl, name: &str, value: &ParamValue) -> Option<ParamFault> {
-    let Some(param) = etl.params.get(name) else {
-        let known: Vec<&str> = etl.params.keys().map(String::as_str).collect();
-        let list = || match known.as_slice() {
-            [] => "the ETL has no parameters".into(),
-            known => format!("its parameters are: {}", known.join(", ")),
-        };
-        let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(list);
-        return Some(ParamFault::Unknown { name: name.to_owned(), help });
+/// What is wrong with a name that is no parameter of an ETL.
+pub(super) fn unknown_param(etl: &Etl, name: &str) -> Option<ParamFault> {
+    if etl.params.contains_key(name) {
+        return None;
+    }
+    let known: Vec<&str> = etl.params.keys().map(String::as_str).collect();
+    let list = || match known.as_slice() {
+        [] => "the ETL has no parameters".into(),
+        known => format!("its parameters are: {}", known.join(", ")),
     };
+    let help = did_you_mean(name, known.iter().copied()).unwrap_or_else(list);
+    Some(ParamFault::Unknown { name: name.to_owned(), help })
+}
+
+fn value_fault(etl: &Etl, name: &str, value: &ParamValue) -> Option<ParamFault> {
+    let Some(param) = etl.params.get(name) else { return unknown_param(etl, name) };
     if value.kind() != param.kind {
         let given = value.to_string().chars().take(60).collect();
         return Some(ParamFault::WrongType { name: name.to_owned(), wanted: param.kind, given });

@@ -16,6 +16,7 @@ use super::model::ParamValue;
 use super::model_schedule::{Catchup, ConcurrencyPolicy, Schedule, When};
 use super::nearest::did_you_mean;
 use super::tables::{AFTER, CONCURRENCY_POLICIES, DST_RULES, FAILURES_MAX, SCHEDULE, SCHEDULE_SPEC};
+use super::webhook::{mark_params, read_webhook};
 use crate::cron::{Cron, CronError, Dst};
 use crate::name::{Name, ScheduleKey};
 
@@ -81,13 +82,16 @@ pub(super) fn read_clock(
     let failures = failures.and_then(|slot| decoder.integer(&slot, 1..=FAILURES_MAX));
     // Without windows nothing is owed to anybody: a tick that finds the ETL busy, or nobody awake, passes.
     let owes = window.is_some();
+    mark_params(decoder, fields, &mut marks);
     let when = when?;
     match &when {
         // At most one tick is ever due, and it is what all the waiting was for.
         When::AfterCompletion(_) => catchup = Catchup::All,
         // Windows are passed on by what comes before.
         When::Inputs(_) => window = None,
-        When::Cron { .. } | When::Every(_) | When::Webhook(_) => {}
+        // Nor is a window owed to a caller; its call waits for its turn all the same, since nobody repeats it unasked.
+        When::Webhook(_) => window = None,
+        When::Cron { .. } | When::Every(_) => {}
     }
     let default = if owes { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
     let concurrency = concurrency.unwrap_or(default);
@@ -137,9 +141,10 @@ fn read_when(
     fields: &Fields<'_>,
     marks: &mut Marks,
 ) -> Option<When> {
-    let mut written = ["cron", "every", "on"].into_iter().filter_map(|key| Some((key, fields.slot(key)?)));
+    let mut written =
+        ["cron", "every", "on", "webhook"].into_iter().filter_map(|key| Some((key, fields.slot(key)?)));
     let Some((key, value)) = written.next() else {
-        let message = "the schedule has neither `cron` nor `every` nor `on`";
+        let message = "the schedule has none of `cron`, `every`, `on` and `webhook`";
         let help = "write `cron: \"0 3 * * *\"` or `every: 15m`";
         decoder.fault(BAD_SCHEDULE, &slot.at, message, Some(help));
         return None;
@@ -152,7 +157,8 @@ fn read_when(
     match key {
         "cron" => read_cron_clock(decoder, &value, fields),
         "every" => read_every(decoder, &value, fields),
-        _ => read_inputs(decoder, &value, fields, marks).map(When::Inputs),
+        "on" => read_inputs(decoder, &value, fields, marks).map(When::Inputs),
+        _ => read_webhook(decoder, &value, fields),
     }
 }
 

@@ -169,7 +169,7 @@ pub(super) static PARAM: Table = Table {
 /// What inline schedules and Schedules share.
 static CLOCK: Table = Table {
     name: "a schedule",
-    doc: "When runs start by themselves: `cron`, `every` or `on`.",
+    doc: "When runs start by themselves: `cron`, `every`, `on` or `webhook`.",
     keys: &[
         optional(
             "cron",
@@ -230,9 +230,13 @@ static CLOCK: Table = Table {
             "Suspend the schedule when so many of its runs failed in a row.",
         ),
         optional("history", Shape::Keys(&HISTORY), "How many finished runs of this schedule are kept."),
+        optional(
+            "webhook",
+            Shape::Keys(&WEBHOOK),
+            "A run whenever `POST /hooks/PROJECT/SCHEDULE` is called with a good signature; instead of a clock.",
+        ),
     ],
     refused: &[
-        not_yet("webhook", ""),
         foreign("schedule", "write `cron` or `every`"),
         foreign("timeZone", "write `timezone`"),
         foreign("startingDeadlineSeconds", "write `startingDeadline` with a unit, such as `90s`"),
@@ -267,6 +271,30 @@ pub(super) static HISTORY: Table = Table {
     also: None,
 };
 
+pub(super) static WEBHOOK: Table = Table {
+    name: "a webhook",
+    doc: "Who may call, and what of the call becomes parameters.",
+    keys: &[
+        required(
+            "secretFile",
+            Shape::Text,
+            "The file, where the controller runs, with the secret that signs calls; read at each call.",
+        ),
+        optional(
+            "params",
+            Shape::Parameters(&Shape::Text),
+            "Values of parameters, as templates over the call's `body`.",
+        ),
+    ],
+    refused: &[
+        foreign("secret", "no secret is written in a spec: write `secretFile`"),
+        foreign("token", "no secret is written in a spec: write `secretFile`"),
+        foreign("url", "it is `POST /hooks/PROJECT/SCHEDULE` on the API's address"),
+        foreign("path", "it is `POST /hooks/PROJECT/SCHEDULE` on the API's address"),
+    ],
+    also: None,
+};
+
 pub(super) static WINDOW: Table = Table {
     name: "a window",
     doc: "How a tick's window of data is cut.",
@@ -287,7 +315,7 @@ pub(super) static WINDOW: Table = Table {
 
 pub(super) static INLINE_SCHEDULE: Table = Table {
     name: "a schedule",
-    doc: "When runs start by themselves: `cron`, `every` or `on`.",
+    doc: "When runs start by themselves: `cron`, `every`, `on` or `webhook`.",
     keys: &[],
     refused: &[foreign("etl", "a schedule inside of an ETL is that ETL's own; write a Schedule for another")],
     also: Some(&CLOCK),
@@ -295,7 +323,7 @@ pub(super) static INLINE_SCHEDULE: Table = Table {
 
 pub(super) static SCHEDULE_SPEC: Table = Table {
     name: "the spec of a Schedule",
-    doc: "Which ETL runs, and when: `cron`, `every` or `on`.",
+    doc: "Which ETL runs, and when: `cron`, `every`, `on` or `webhook`.",
     keys: &[required("etl", Shape::Name, "The ETL that runs, in the same project.")],
     refused: &[],
     also: Some(&CLOCK),

@@ -99,7 +99,7 @@ fn each_text(node: &Node, show: &mut impl FnMut(&Node, &str)) {
     }
 }
 
-fn tell(decoder: &mut Decoder<'_>, node: &Node, text: &str, error: &TemplateError) {
+pub(super) fn tell(decoder: &mut Decoder<'_>, node: &Node, text: &str, error: &TemplateError) {
     let span = place(decoder.source(), node, text, &error.at);
     decoder.fault(BAD_TEMPLATE, &span, &error.message, error.help.as_deref());
 }

@@ -6,9 +6,9 @@ use super::fault::{BAD_PARAM, DEFINED_TWICE, Fault, Span, UNKNOWN_ETL};
 use super::file::{Located, Object, ObjectKind, ParsedFile};
 use super::listening::{Starts, add_starts, circles, producers, unknown_inputs};
 use super::model::Etl;
-use super::model_schedule::Schedule;
+use super::model_schedule::{Schedule, When};
 use super::nearest::did_you_mean;
-use super::params::param_faults;
+use super::params::{ParamFault, param_faults, unknown_param};
 use super::tree::FAULTS_MAX;
 use crate::name::{EtlKey, ObjectKey};
 
@@ -103,10 +103,17 @@ fn unknown_etl<'k>(object: &Located<Object>, key: &EtlKey, known: impl Iterator<
 }
 
 fn params_that_do_not_fit(object: &Located<Object>, schedule: &Schedule, etl: &Etl) -> Vec<Fault> {
-    let tell = |fault: super::params::ParamFault| {
+    let tell = |fault: ParamFault| {
         let at = object.marks.get(&format!("params.{}", fault.name())).cloned();
         let at = at.unwrap_or_else(|| mark(object, "etl"));
         Fault::new(at, BAD_PARAM, &fault.to_string(), fault.help().as_deref())
     };
-    param_faults(etl, &schedule.params).into_iter().map(tell).collect()
+    let brought = match &schedule.when {
+        When::Webhook(webhook) => webhook.params.keys().collect(),
+        When::Cron { .. } | When::Every(_) | When::AfterCompletion(_) | When::Inputs(_) => Vec::new(),
+    };
+    let is_brought =
+        |fault: &ParamFault| matches!(fault, ParamFault::Missing { name } if brought.contains(&name));
+    let fixed = param_faults(etl, &schedule.params).into_iter().filter(|fault| !is_brought(fault));
+    fixed.chain(brought.iter().filter_map(|name| unknown_param(etl, name))).map(tell).collect()
 }

@@ -79,6 +79,11 @@ impl Scope {
             .fold(scope, |scope, (root, why, help)| scope.with(root, Members::Refused { why, help }))
     }
 
+    /// What the parameters of a webhook may name: what its caller sent.
+    pub fn of_call() -> Self {
+        Self::default().with("body", Members::Any)
+    }
+
     /// What is wrong with a path, if anything. `goes_on` says that `[` follows.
     pub(super) fn check(&self, path: &[&str], at: &Range<usize>, goes_on: bool) -> Result<(), TemplateError> {
         let [root, below @ ..] = path else { return Ok(()) };

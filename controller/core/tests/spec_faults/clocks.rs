@@ -94,13 +94,13 @@ pub fn schedule_rows() -> Vec<Row> {
         (
             "no clock",
             schedule("suspend: true"),
-            vec!["4:1 E053 the schedule has neither `cron` nor `every` nor `on`"],
+            vec!["4:1 E053 the schedule has none of `cron`, `every`, `on` and `webhook`"],
         ),
         ("two clocks", schedule("cron: '@daily'\nevery: 1m"), vec!["7:3 E053 `every` beside `cron`"]),
         (
             "an inline schedule without clock",
             spec("schedule: {suspend: true}"),
-            vec!["6:3 E053 the schedule has neither `cron` nor `every` nor `on`"],
+            vec!["6:3 E053 the schedule has none of `cron`, `every`, `on` and `webhook`"],
         ),
         (
             "an inline schedule that names an ETL",
