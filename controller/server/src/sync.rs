@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use etl_core::recorded::SourceError;
+use etl_core::recorded::{Recorded, SourceError};
 use etl_core::source::{Blob, Reading, Tree};
 use etl_git::{Checkout, CommitId, GitError, Source};
 use jiff::Timestamp;
@@ -72,9 +72,14 @@ impl Sync {
         }
     }
 
+    async fn fetch(&self, source: &Source) -> Result<Tree, GitError> {
+        let commit = source.fetch().await?;
+        read_commit(source, &commit, &Recorded::default()).await
+    }
+
     async fn read_once(&self, source: &Source, allow_prune: bool, last: &mut Option<CommitId>) -> Timestamp {
         let at = clock::now();
-        let result = match read(source).await {
+        let result = match self.fetch(source).await {
             Ok(tree) => {
                 let is_new = last.as_ref().map(CommitId::as_str) != Some(tree.commit.as_str());
                 if is_new {
@@ -105,9 +110,9 @@ impl Sync {
     }
 }
 
-async fn read(source: &Source) -> Result<Tree, GitError> {
-    let commit = source.fetch().await?;
-    Ok(tree(source.read(&commit).await?))
+/// The spec files of a commit that was fetched.
+pub async fn read_commit(source: &Source, commit: &CommitId, _: &Recorded) -> Result<Tree, GitError> {
+    Ok(tree(source.read(commit).await?))
 }
 
 fn tree(checkout: Checkout) -> Tree {
