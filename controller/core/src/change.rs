@@ -262,6 +262,13 @@ pub enum Change {
         /// Of [`crate::desired::Desired`].
         generation: u64,
     },
+    /// Of this generation of specs, all schedules up to and with one were looked at. Not durable.
+    AgendaReached {
+        /// Of [`crate::desired::Desired`].
+        generation: u64,
+        /// The last one.
+        schedule: ScheduleKey,
+    },
     /// Everything was looked at for retention. Not durable.
     Swept {
         /// When.
@@ -279,6 +286,7 @@ impl Change {
             | Self::WindowAsked { .. }
             | Self::TickPlanned { .. }
             | Self::AgendaBuilt { .. }
+            | Self::AgendaReached { .. }
             | Self::Swept { .. }
             | Self::TaskEligible { .. }
             | Self::TaskStuck { .. }

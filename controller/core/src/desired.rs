@@ -1,6 +1,7 @@
-//! What should be: the ETLs and schedules in force, built from the accepted spec files. Files whose blob did not change are not parsed again.
+//! What should be: the ETLs and schedules in force, built from the accepted spec files. Files whose blob did not change are not
+//! parsed again, and a commit costs what it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -9,11 +10,14 @@ use crate::name::{EtlKey, Name, ScheduleKey};
 use crate::recorded::AcceptedFile;
 use crate::run::SpecHash;
 use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
+use update::Edit;
+
+mod update;
 
 /// The specs in force.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
-    /// Rises whenever anything here changes; passes compare it to visit everything once after an edit.
+    /// Rises whenever anything here changes; passes compare it to visit what changed after an edit.
     pub generation: u64,
     /// What the operator set.
     pub policy: Arc<Policy>,
@@ -21,9 +25,16 @@ pub struct Desired {
     pub etls: BTreeMap<EtlKey, Arc<EtlObject>>,
     /// Schedules of ETLs that exist.
     pub schedules: BTreeMap<ScheduleKey, Arc<ScheduleObject>>,
-    /// Schedules by the ETL they start.
+    /// Schedules by the ETL they start, by name.
     pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
+    /// Schedules whose ETL is not there, by that ETL.
+    pub(crate) waiting: BTreeMap<EtlKey, Vec<Arc<ScheduleObject>>>,
+    /// Schedules whose parameters do not fit their ETL.
+    pub(crate) misfits: BTreeSet<ScheduleKey>,
     files: BTreeMap<String, Arc<ParsedBlob>>,
+    edits: VecDeque<Edit>,
+    /// Two files define one object, which accepted files never do: then order counts, and everything is put together anew.
+    is_tangled: bool,
 }
 
 /// What the operator set, as far as decisions depend on it.
@@ -61,9 +72,9 @@ pub struct EtlObject {
     /// Its hash: runs admitted with the same spec share one copy.
     pub hash: SpecHash,
     /// The file it comes from.
-    pub file: String,
+    pub file: Arc<str>,
     /// The commit that brought this version of the file.
-    pub commit: String,
+    pub commit: Arc<str>,
 }
 
 /// A schedule in force.
@@ -74,50 +85,50 @@ pub struct ScheduleObject {
     /// What its clock looks like: a change of it re-anchors its ticks.
     pub fingerprint: String,
     /// The file it comes from.
-    pub file: String,
+    pub file: Arc<str>,
     /// The commit that brought this version of the file.
-    pub commit: String,
+    pub commit: Arc<str>,
 }
 
+/// What a file brought.
 #[derive(Debug)]
-struct ParsedBlob {
+pub(crate) struct ParsedBlob {
     blob: String,
-    etls: Vec<Arc<EtlObject>>,
-    schedules: Vec<Arc<ScheduleObject>>,
+    pub(crate) etls: Vec<Arc<EtlObject>>,
+    pub(crate) schedules: Vec<Arc<ScheduleObject>>,
 }
 
 impl Desired {
     /// The specs that `files` put in force. Texts were checked when they were accepted; what no longer parses is left out.
     pub fn build(files: &BTreeMap<String, AcceptedFile>, previous: &Self) -> Self {
-        let policy = previous.policy.clone();
-        let mut desired = Self { generation: previous.generation + 1, policy, ..Self::default() };
-        for (path, file) in files {
-            let known = previous.files.get(path).filter(|parsed| parsed.blob == file.blob);
-            let parsed = known.cloned().unwrap_or_else(|| Arc::new(parse(path, file)));
-            for object in &parsed.etls {
-                desired.etls.insert(object.etl.key.clone(), object.clone());
-            }
-            desired.files.insert(path.clone(), parsed);
-        }
-        desired.add_schedules();
+        let mut desired = previous.clone();
+        desired.update(files);
         desired
     }
 
-    fn add_schedules(&mut self) {
-        let all: Vec<_> = self.files.values().flat_map(|parsed| parsed.schedules.clone()).collect();
-        for object in all {
-            let key = object.schedule.key.clone();
-            let etl = EtlKey::new(key.project.clone(), object.schedule.etl.clone());
-            if self.etls.contains_key(&etl) {
-                self.schedules_of.entry(etl).or_default().push(key.clone());
-                self.schedules.insert(key, object);
-            }
-        }
+    /// Whether these are the files in force.
+    pub(crate) fn reflects(&self, files: &BTreeMap<String, AcceptedFile>) -> bool {
+        let same =
+            |((path, parsed), (other, file)): ((&String, &Arc<ParsedBlob>), (&String, &AcceptedFile))| {
+                path == other && parsed.blob == file.blob
+            };
+        self.files.len() == files.len() && self.files.iter().zip(files).all(same)
+    }
+
+    /// What a file in force brought.
+    pub(crate) fn brought_by(&self, path: &str) -> Option<&ParsedBlob> {
+        self.files.get(path).map(Arc::as_ref)
+    }
+
+    /// Schedules that start an ETL, be it there or not.
+    pub(crate) fn starters_of<'a>(&'a self, etl: &EtlKey) -> impl Iterator<Item = &'a Arc<ScheduleObject>> {
+        let known = self.schedules_of.get(etl).into_iter().flatten();
+        known.filter_map(|key| self.schedules.get(key)).chain(self.waiting.get(etl).into_iter().flatten())
     }
 
     /// The ETL that a schedule starts.
     pub fn etl_of(&self, schedule: &Schedule) -> Option<&Arc<EtlObject>> {
-        self.etls.get(&EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()))
+        self.etls.get(&etl_key(schedule))
     }
 
     /// All projects that have an ETL.
@@ -128,25 +139,33 @@ impl Desired {
     }
 }
 
+/// The key of the ETL that a schedule starts.
+pub(crate) fn etl_key(schedule: &Schedule) -> EtlKey {
+    EtlKey::new(schedule.key.project.clone(), schedule.etl.clone())
+}
+
 fn parse(path: &str, file: &AcceptedFile) -> ParsedBlob {
     let ParsedFile { objects, .. } = parse_file(path, file.text.as_bytes());
     let mut parsed = ParsedBlob { blob: file.blob.clone(), etls: Vec::new(), schedules: Vec::new() };
+    let (path, commit): (Arc<str>, Arc<str>) = (path.into(), file.commit.as_str().into());
     for object in objects {
         match object.value {
             Object::Etl(etl) => parsed.etls.push(Arc::new(EtlObject {
                 hash: spec_hash(&etl),
                 etl: Arc::new(etl),
-                file: path.to_owned(),
-                commit: file.commit.clone(),
+                file: path.clone(),
+                commit: commit.clone(),
             })),
             Object::Schedule(schedule) => parsed.schedules.push(Arc::new(ScheduleObject {
                 fingerprint: fingerprint(&schedule),
                 schedule,
-                file: path.to_owned(),
-                commit: file.commit.clone(),
+                file: path.clone(),
+                commit: commit.clone(),
             })),
         }
     }
+    parsed.etls.shrink_to_fit();
+    parsed.schedules.shrink_to_fit();
     parsed
 }
 

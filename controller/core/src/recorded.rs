@@ -53,6 +53,8 @@ pub struct Recorded {
 pub struct Agenda {
     /// The generation of specs it was built for.
     pub generation: Option<u64>,
+    /// Where building stopped, if it is not done: schedules after this one are still to be looked at.
+    pub reached: Option<ScheduleKey>,
     due: BTreeSet<(Timestamp, ScheduleKey)>,
     at: BTreeMap<ScheduleKey, Timestamp>,
 }
@@ -94,7 +96,7 @@ pub struct AcceptedFile {
     /// The commit that brought it.
     pub commit: String,
     /// Its text.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// What git said last, for people and metrics. Rebuilt at every sync.
@@ -242,8 +244,8 @@ pub struct Staged {
     pub specs: BTreeMap<SpecHash, Option<Arc<Etl>>>,
     /// When schedules are due.
     pub agenda: BTreeMap<ScheduleKey, Option<Timestamp>>,
-    /// The generation of specs that the agenda is built for.
-    pub agenda_generation: Option<u64>,
+    /// The generation of specs that the agenda is built for, and the last schedule if it is not done.
+    pub agenda_reached: Option<(u64, Option<ScheduleKey>)>,
     /// When everything was last looked at for retention.
     pub swept_at: Option<Timestamp>,
     /// Whether anything here must be flushed before the pass goes on.
@@ -272,7 +274,9 @@ impl Recorded {
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
         let Staged { counters, files, source, ledgers, schedules, runs, specs, durable, .. } = staged;
-        self.agenda.generation = staged.agenda_generation.or(self.agenda.generation);
+        if let Some((generation, reached)) = staged.agenda_reached {
+            (self.agenda.generation, self.agenda.reached) = (Some(generation), reached);
+        }
         self.swept_at = staged.swept_at.or(self.swept_at);
         for (key, at) in staged.agenda {
             self.agenda.set(key, at);

@@ -74,7 +74,8 @@ impl Sync {
 
     async fn fetch(&self, source: &Source) -> Result<Tree, GitError> {
         let commit = source.fetch().await?;
-        read_commit(source, &commit, &Recorded::default()).await
+        let known = known_blobs(&self.state.recorded());
+        read_commit(source, &commit, &known).await
     }
 
     async fn read_once(&self, source: &Source, allow_prune: bool, last: &mut Option<CommitId>) -> Timestamp {
@@ -83,7 +84,7 @@ impl Sync {
             Ok(tree) => {
                 let is_new = last.as_ref().map(CommitId::as_str) != Some(tree.commit.as_str());
                 if is_new {
-                    tracing::info!(commit = %tree.commit, files = tree.files.len(), "read a commit");
+                    tracing::info!(commit = %tree.commit, files = tree.files.len() + tree.known.len(), "read a commit");
                 }
                 *last = tree.commit.parse().ok();
                 Ok(tree)
@@ -110,9 +111,19 @@ impl Sync {
     }
 }
 
+/// The spec files in force, path → blob id: they need not be read again.
+pub fn known_blobs(recorded: &Recorded) -> BTreeMap<String, String> {
+    recorded.files.iter().map(|(path, file)| (path.clone(), file.blob.clone())).collect()
+}
+
 /// The spec files of a commit that was fetched.
-pub async fn read_commit(source: &Source, commit: &CommitId, _: &Recorded) -> Result<Tree, GitError> {
-    Ok(tree(source.read(commit).await?))
+pub async fn read_commit(
+    source: &Source,
+    commit: &CommitId,
+    known: &BTreeMap<String, String>,
+) -> Result<Tree, GitError> {
+    let is_known = |path: &str, object: &str| known.get(path).is_some_and(|blob| blob == object);
+    Ok(tree(source.read_unless(commit, is_known).await?))
 }
 
 fn tree(checkout: Checkout) -> Tree {
@@ -121,6 +132,7 @@ fn tree(checkout: Checkout) -> Tree {
     Tree {
         commit: checkout.commit.as_str().to_owned(),
         files: files.collect(),
+        known: checkout.unread.into_iter().collect(),
         refused: refused.collect::<BTreeMap<_, _>>(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use etl_git::{CommitId, Limits, Source, SourceConfig};
-use etl_server::sync::read_commit;
+use etl_server::sync::{known_blobs, read_commit};
 
 use super::repository::Repository;
 use super::specs::{MONTH, Shape, edited, files};
@@ -36,7 +36,10 @@ pub fn measure(schedules: usize) -> anyhow::Result<CommitFigures> {
     let source = Source::new(config(&repository, dir.path().join("mirror")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let world = Memory::new(&dir.path().join("store"), 10)?;
-    let read = |commit: &CommitId| runtime.block_on(read_commit(&source, commit, &world.held().recorded));
+    let read = |commit: &CommitId| {
+        let known = known_blobs(&world.held().recorded);
+        runtime.block_on(read_commit(&source, commit, &known))
+    };
     let commit = runtime.block_on(source.fetch())?;
     world.settle(read(&commit)?)?;
     let known = world.held().recorded.schedules.len();

@@ -120,7 +120,7 @@ pub fn tree(commit: u64, files: impl Iterator<Item = (String, String)>) -> Tree 
         Blob { id: format!("{:040x}", hasher.finish()), bytes: text.into_bytes() }
     };
     let files = files.map(|(path, text)| (path, blob(text)));
-    Tree { commit: format!("{commit:040x}"), files: files.collect(), refused: BTreeMap::new() }
+    Tree { commit: format!("{commit:040x}"), files: files.collect(), ..Tree::default() }
 }
 
 impl World for Memory {
@@ -155,9 +155,7 @@ impl World for Memory {
         held.recorded.install(staged);
         if specs_changed {
             let started = Instant::now();
-            let mut desired = Desired::build(&held.recorded.files, &held.desired);
-            desired.policy = held.desired.policy.clone();
-            held.desired = desired;
+            held.desired.update(&held.recorded.files);
             held.took.rebuild = started.elapsed();
         }
         Ok(())

@@ -132,9 +132,10 @@ impl<'a> Draft<'a> {
         self.staged.runs.keys().cloned().collect()
     }
 
-    /// Whether the generation of specs is one that not every schedule was looked at for.
-    pub fn agenda_is_stale(&self) -> bool {
-        self.recorded.agenda.generation != Some(self.desired.generation)
+    /// Whether the agenda, with what this plan made of it, still has a schedule due by now.
+    pub fn is_planned_by_now(&self, key: &ScheduleKey) -> bool {
+        let staged = self.staged.agenda.get(key);
+        staged.is_none_or(|at| at.is_some_and(|at| at <= self.now))
     }
 
     pub fn source(&self) -> SourceStatus {

@@ -6,6 +6,7 @@ mod actions;
 mod admission;
 mod adopt;
 mod anchor;
+mod beside;
 mod catchup;
 mod concurrency;
 mod draft;

@@ -1,7 +1,8 @@
 //! Ticks: when schedules are due, and what becomes of each due tick. A tick becomes at most one run, since its run's name is
 //! a pure function of schedule, version and instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +27,8 @@ use crate::window::Window;
 
 /// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
 const SEARCHED_MAX: usize = 4_096;
+/// Schedules looked at in one pass after a start: a million would hold up the loop for many seconds.
+const LOOKED_AT_MAX: usize = 10_000;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
 const COUNTED_MAX: u64 = 1_000;
 
@@ -61,35 +64,79 @@ pub(super) fn delay(schedule: &Schedule) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(share).unwrap_or(0))
 }
 
-/// Looks at every schedule once after specs changed, else only at those that are due.
+/// Looks at the schedules that are due, and at those that changed: after a start that is every one, some of them in each pass.
 pub(super) fn decide(draft: &mut Draft) {
     // Before the first list, running work of a lost store is not known yet: a tick could double it.
     if draft.observed.swarm == SwarmHealth::Unknown {
         return;
     }
-    let desired = draft.desired;
-    if draft.agenda_is_stale() {
-        forget_removed(draft);
-        for object in desired.schedules.values() {
-            look_at(draft, object);
+    let (desired, agenda) = (draft.desired, &draft.recorded.agenda);
+    let touched = agenda.generation.and_then(|generation| desired.touched_since(generation));
+    let is_stale = agenda.generation != Some(desired.generation);
+    let mut seen = BTreeSet::new();
+    match (touched, agenda.reached.as_ref()) {
+        (None, _) => look_at_more(draft, None),
+        (Some(touched), reached) => {
+            touched.iter().for_each(|key| look_at_changed(draft, key));
+            seen = touched;
+            match reached {
+                Some(reached) => look_at_more(draft, Some(reached)),
+                None if is_stale => draft.change(Change::AgendaBuilt { generation: desired.generation }),
+                None => {}
+            }
         }
-        draft.change(Change::AgendaBuilt { generation: desired.generation });
-        return;
     }
     let due: Vec<ScheduleKey> = draft.recorded.agenda.due_by(draft.now).cloned().collect();
-    for key in due {
-        match desired.schedules.get(&key) {
-            Some(object) => look_at(draft, object),
-            None => draft.change(Change::TickPlanned { schedule: key, at: None }),
+    due.iter().filter(|key| !seen.contains(*key)).for_each(|key| look_at_due(draft, key));
+}
+
+fn look_at_changed(draft: &mut Draft, key: &ScheduleKey) {
+    match draft.desired.schedules.get(key) {
+        Some(object) => look_at(draft, object),
+        None => forget(draft, key.clone()),
+    }
+}
+
+fn look_at_due(draft: &mut Draft, key: &ScheduleKey) {
+    match draft.desired.schedules.get(key) {
+        Some(object) if draft.is_planned_by_now(key) => look_at(draft, object),
+        Some(_) => {}
+        None => draft.change(Change::TickPlanned { schedule: key.clone(), at: None }),
+    }
+}
+
+/// Goes on with every schedule, from where the last pass stopped.
+fn look_at_more(draft: &mut Draft, reached: Option<&ScheduleKey>) {
+    let desired = draft.desired;
+    if reached.is_none() {
+        forget_removed(draft);
+    }
+    let from = reached.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+    let mut rest = desired.schedules.range((from, Bound::Unbounded));
+    let mut last = None;
+    for (key, object) in rest.by_ref().take(LOOKED_AT_MAX) {
+        look_at(draft, object);
+        last = Some(key);
+    }
+    let generation = desired.generation;
+    match last.filter(|_| rest.next().is_some()) {
+        Some(last) => {
+            draft.change(Change::AgendaReached { generation, schedule: last.clone() });
+            draft.wake(draft.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(draft.now));
         }
+        None => draft.change(Change::AgendaBuilt { generation }),
     }
 }
 
 fn forget_removed(draft: &mut Draft) {
     let known = draft.recorded.schedules.keys();
     let gone: Vec<_> = known.filter(|key| !draft.desired.schedules.contains_key(*key)).cloned().collect();
-    for schedule in gone {
-        draft.change(Change::TickPlanned { schedule: schedule.clone(), at: None });
+    gone.into_iter().for_each(|schedule| forget(draft, schedule));
+}
+
+fn forget(draft: &mut Draft, schedule: ScheduleKey) {
+    draft.change(Change::TickPlanned { schedule: schedule.clone(), at: None });
+    if draft.schedule(&schedule).is_some() {
         draft.change(Change::ScheduleForgotten { schedule });
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn count(metrics: &Metrics, changes: &[Change], before: &Recorded, no
             | Change::AttemptReleased { .. }
             | Change::TickPlanned { .. }
             | Change::AgendaBuilt { .. }
+            | Change::AgendaReached { .. }
             | Change::Swept { .. } => {}
         }
     }

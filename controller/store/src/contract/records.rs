@@ -171,7 +171,7 @@ impl Dice {
         }
         staged.counters = Some(Counters { fence: self.number() });
         for path in ["a.etl.yaml", "projects/north/ä b.etl.yaml", "a.etl.yaml0"] {
-            let file = AcceptedFile { blob: self.text(), commit: self.text(), text: self.long_text() };
+            let file = AcceptedFile { blob: self.text(), commit: self.text(), text: self.long_text().into() };
             staged.files.insert(path.into(), Some(file));
         }
         for version in [1, 2, 11] {
