@@ -34,7 +34,7 @@ pub enum Change {
         /// The ETL's version.
         version: u32,
         /// What its clock looked like.
-        fingerprint: String,
+        fingerprint: std::sync::Arc<str>,
         /// Ticks after this instant are to be decided.
         at: Timestamp,
         /// Whether this is its first sight, from which `every` counts.

@@ -10,8 +10,10 @@ use crate::name::{EtlKey, Name, ScheduleKey};
 use crate::recorded::AcceptedFile;
 use crate::run::SpecHash;
 use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
+use shared::Shared;
 use update::Edit;
 
+mod shared;
 mod update;
 
 /// The specs in force.
@@ -83,7 +85,7 @@ pub struct ScheduleObject {
     /// The spec.
     pub schedule: Schedule,
     /// What its clock looks like: a change of it re-anchors its ticks.
-    pub fingerprint: String,
+    pub fingerprint: Arc<str>,
     /// The file it comes from.
     pub file: Arc<str>,
     /// The commit that brought this version of the file.
@@ -144,11 +146,12 @@ pub(crate) fn etl_key(schedule: &Schedule) -> EtlKey {
     EtlKey::new(schedule.key.project.clone(), schedule.etl.clone())
 }
 
-fn parse(path: &str, file: &AcceptedFile) -> ParsedBlob {
+fn parse(path: &str, file: &AcceptedFile, shared: &mut Shared) -> ParsedBlob {
     let ParsedFile { objects, .. } = parse_file(path, file.text.as_bytes());
     let mut parsed = ParsedBlob { blob: file.blob.clone(), etls: Vec::new(), schedules: Vec::new() };
     let (path, commit): (Arc<str>, Arc<str>) = (path.into(), file.commit.as_str().into());
-    for object in objects {
+    for mut object in objects {
+        shared.share(&mut object.value);
         match object.value {
             Object::Etl(etl) => parsed.etls.push(Arc::new(EtlObject {
                 hash: spec_hash(&etl),
@@ -176,7 +179,7 @@ pub fn spec_hash(etl: &Etl) -> SpecHash {
 }
 
 /// What a schedule's clock looks like.
-fn fingerprint(schedule: &Schedule) -> String {
+fn fingerprint(schedule: &Schedule) -> Arc<str> {
     let suspended = schedule.suspend;
     let clock = match &schedule.when {
         crate::spec::When::Cron { crons, zone, dst } => {
@@ -187,5 +190,5 @@ fn fingerprint(schedule: &Schedule) -> String {
     };
     let window = schedule.window.map(|rule| (rule.lag, rule.size));
     let span = (window, schedule.start_at, schedule.end_at);
-    crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13)
+    crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13).into()
 }

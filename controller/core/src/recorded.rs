@@ -70,6 +70,11 @@ impl Agenda {
         self.due.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
 
+    fn pack(&mut self) {
+        self.due = std::mem::take(&mut self.due).into_iter().collect();
+        pack(&mut self.at);
+    }
+
     fn set(&mut self, key: ScheduleKey, at: Option<Timestamp>) {
         if let Some(old) = self.at.remove(&key) {
             self.due.remove(&(old, key.clone()));
@@ -137,7 +142,7 @@ pub struct ScheduleRecord {
     #[serde(default = "first_version")]
     pub version: u32,
     /// What its clock looked like; a change of it re-anchors.
-    pub fingerprint: String,
+    pub fingerprint: Arc<str>,
     /// Ticks up to and with this instant are decided.
     pub decided_until: Timestamp,
     /// Where its next window begins: the end of the last one, if its ticks close windows.
@@ -273,8 +278,11 @@ impl Recorded {
 
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
+        let mut is_first_look = false;
         let Staged { counters, files, source, ledgers, schedules, runs, specs, durable, .. } = staged;
         if let Some((generation, reached)) = staged.agenda_reached {
+            is_first_look = self.agenda.generation.is_none() || self.agenda.reached.is_some();
+            is_first_look &= reached.is_none();
             (self.agenda.generation, self.agenda.reached) = (Some(generation), reached);
         }
         self.swept_at = staged.swept_at.or(self.swept_at);
@@ -301,6 +309,10 @@ impl Recorded {
         }
         replace(&mut self.runs, runs);
         replace(&mut self.specs, specs);
+        if is_first_look {
+            pack(&mut self.schedules);
+            self.agenda.pack();
+        }
     }
 
     /// Rebuilds what follows from the records, after they were loaded from a store.
@@ -329,6 +341,11 @@ impl Recorded {
     pub fn task(&self, run: &RunKey, task: &Name) -> Option<&TaskRun> {
         self.runs.get(run)?.tasks.get(task)
     }
+}
+
+/// A map that grew key by key leaves half of its room empty; made of a whole it is full.
+fn pack<K: Ord, V>(map: &mut BTreeMap<K, V>) {
+    *map = std::mem::take(map).into_iter().collect();
 }
 
 fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, updates: BTreeMap<K, Option<V>>) {

@@ -4,7 +4,11 @@
 mod commit;
 mod cron;
 mod crowd;
+mod docker;
+mod herd;
+mod idle;
 mod parse;
+mod process;
 mod repository;
 mod specs;
 mod transitions;
@@ -22,8 +26,15 @@ const COUNTS: [(usize, &str); 4] = [(1_000, "1k"), (10_000, "10k"), (100_000, "1
 
 /// The measurements by name, in their order.
 type Part = (&'static str, fn(&mut Figures) -> anyhow::Result<()>);
-const PARTS: [Part; 5] =
-    [("cron", cron), ("parse", parse), ("transitions", transitions), ("commit", commit), ("crowd", crowd)];
+const PARTS: [Part; 7] = [
+    ("cron", cron),
+    ("parse", parse),
+    ("transitions", transitions),
+    ("commit", commit),
+    ("herd", herd),
+    ("idle", idle),
+    ("crowd", crowd),
+];
 
 /// All measurements, or those that are named.
 pub fn run(figures: &mut Figures, names: &[String]) -> anyhow::Result<()> {
@@ -94,6 +105,52 @@ fn commit(figures: &mut Figures) -> anyhow::Result<()> {
         );
         figures.insert("commit_effective_ms", rounded(effective_ms));
         figures.insert("commit_unchanged_ms", rounded(unchanged_ms));
+    }
+    Ok(())
+}
+
+fn herd(figures: &mut Figures) -> anyhow::Result<()> {
+    for rate in [200, 1_000] {
+        let herd = herd::measure(rate)?;
+        println!(
+            "{} ETLs due at once, {rate:>4} creations a second: half after {:.0} ms, 99 % after {:.0} ms, the last after {:.0} ms (bound {:.0} ms), at most {} out of place",
+            herd::HERD,
+            herd.lag_ms_p50,
+            herd.lag_ms_p99,
+            herd.last_ms,
+            herd.bound_ms,
+            herd.out_of_place
+        );
+        if rate == 200 {
+            figures.insert("herd1000_rate", json!(rate));
+            figures.insert("herd1000_lag_ms_p99", rounded(herd.lag_ms_p99));
+            figures.insert("herd1000_last_ms", rounded(herd.last_ms));
+            figures.insert("herd1000_out_of_place", json!(herd.out_of_place));
+        }
+    }
+    Ok(())
+}
+
+fn idle(figures: &mut Figures) -> anyhow::Result<()> {
+    for shape in [Shape::Shared, Shape::Own] {
+        let idle = idle::measure(shape, 100_000)?;
+        println!(
+            "100k schedules ({}), the whole controller idle: {:.2} % of a core ({:.2} % with git), {:.1} MiB ({:.1} MiB after a restart); in force after {:.1} s",
+            shape.word(),
+            idle.cpu_percent,
+            idle.cpu_percent_with_git,
+            idle.pss_mib,
+            idle.restarted_pss_mib,
+            idle.start_seconds
+        );
+        if shape == Shape::Shared {
+            figures.insert("schedules100k_idle_cpu_percent", rounded(idle.cpu_percent));
+            figures.insert("schedules100k_idle_cpu_percent_with_git", rounded(idle.cpu_percent_with_git));
+            figures.insert("schedules100k_pss_mib", rounded(idle.pss_mib));
+        } else {
+            figures.insert("etls100k_idle_cpu_percent", rounded(idle.cpu_percent));
+            figures.insert("etls100k_pss_mib", rounded(idle.pss_mib));
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 pub enum Shape {
     /// Each schedule is the inline one of an ETL of its own: the dearest shape.
     Own,
-    /// A hundred Schedules start one ETL, a customer each.
+    /// A hundred Schedules start one ETL, a time each.
     Shared,
 }
 
@@ -64,7 +64,7 @@ fn crowd_file(shape: Shape, members: std::ops::Range<usize>, month: i8) -> Strin
     let mut text = String::new();
     let file = members.start;
     if shape == Shape::Shared {
-        write_etl(&mut text, &format!("e{file:06}"), "params: {tenant: {type: string, default: all}}");
+        write_etl(&mut text, &format!("e{file:06}"), "maxActiveRuns: 100");
     }
     for index in members {
         let when = format!(
@@ -79,7 +79,7 @@ fn crowd_file(shape: Shape, members: std::ops::Range<usize>, month: i8) -> Strin
             }
             Shape::Shared => writeln!(
                 text,
-                "---\napiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: s{index:06}}}\nspec: {{etl: e{file:06}, {when}, params: {{tenant: t{index:06}}}}}"
+                "---\napiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: s{index:06}}}\nspec: {{etl: e{file:06}, {when}}}"
             )
             .expect("text takes text"),
         }

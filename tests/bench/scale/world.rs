@@ -1,7 +1,6 @@
 //! The loop's own pass over a real store and no Swarm: what is decided, staged, written and installed is the server's code; only
 //! the eyes and hands are this file's. It measures each step.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::shared::Shared;
 use super::{Desired, EtlObject, ParsedBlob, ScheduleObject, etl_key, parse};
 use crate::name::{EtlKey, ScheduleKey};
 use crate::recorded::AcceptedFile;
@@ -63,7 +64,8 @@ impl Desired {
             self.files.get(path).is_some_and(|parsed| parsed.blob == file.blob)
         };
         let fresh = files.iter().filter(|(path, file)| !is_known(path, file));
-        fresh.map(|(path, file)| (path.clone(), Arc::new(parse(path, file)))).collect()
+        let mut shared = Shared::default();
+        fresh.map(|(path, file)| (path.clone(), Arc::new(parse(path, file, &mut shared)))).collect()
     }
 
     fn take_out(&mut self, old: &ParsedBlob, touched: &mut BTreeSet<ScheduleKey>) {

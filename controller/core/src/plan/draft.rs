@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Plan;
+use super::tick::COUNTED_IN_PASS_MAX;
 use crate::action::{Action, ActionKey};
 use crate::change::Change;
 use crate::desired::Desired;
@@ -24,11 +25,14 @@ pub(super) struct Draft<'a> {
     pub now: Timestamp,
     staged: Staged,
     pub plan: Plan,
+    /// Ticks that this pass may still count.
+    pub to_count: u64,
 }
 
 impl<'a> Draft<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed, recorded: &'a Recorded, now: Timestamp) -> Self {
-        Self { desired, observed, recorded, now, staged: Staged::default(), plan: Plan::default() }
+        let (staged, plan, to_count) = (Staged::default(), Plan::default(), COUNTED_IN_PASS_MAX);
+        Self { desired, observed, recorded, now, staged, plan, to_count }
     }
 
     pub fn finish(mut self) -> Plan {

@@ -25,12 +25,16 @@ use crate::run::{Run, Trigger};
 use crate::spec::{ConcurrencyPolicy, Schedule, When, check_param_values};
 use crate::window::Window;
 
-/// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
-const SEARCHED_MAX: usize = 4_096;
+/// The search for the newest ticks starts near `now` and widens; so many more than four times the wanted are too many to go through.
+const SEARCHED_MORE: usize = 64;
+/// Halvings of all of time that leave less than a second.
+const HALVINGS_MAX: usize = 64;
 /// Schedules looked at in one pass after a start: a million would hold up the loop for many seconds.
 const LOOKED_AT_MAX: usize = 10_000;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
 const COUNTED_MAX: u64 = 1_000;
+/// Those of all schedules that one pass counts: after an outage, many schedules have too many.
+pub(super) const COUNTED_IN_PASS_MAX: u64 = 1_000_000;
 
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
@@ -167,7 +171,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         return;
     };
     let now = draft.now.saturating_sub(delay(schedule)).unwrap_or(Timestamp::MIN);
-    let due = due(schedule, &record, now);
+    let due = due(draft, schedule, &record, now);
     let Some(until) = due.ticks.last().copied() else { return };
     let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
         refused_by_clock(schedule, &record, tick, now, draft.now)
@@ -196,22 +200,27 @@ fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>) {
     }
 }
 
-fn due(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
+fn due(draft: &mut Draft, schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
     let from = record.decided_until;
     let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.catchup_limit);
-    let dropped = dropped.map(|newest| (newest, count(schedule, record.first_seen, from, newest)));
+    let dropped = dropped.map(|newest| {
+        let most = COUNTED_MAX.min(draft.to_count).max(1);
+        let counted = count(schedule, record.first_seen, from, newest, most);
+        draft.to_count = draft.to_count.saturating_sub(counted);
+        (newest, counted)
+    });
     Due { ticks, dropped }
 }
 
 /// How many ticks there are after `from`, up to and with `until`; at least so many, if they are very many.
-fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp) -> u64 {
+fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp, most: u64) -> u64 {
     let first = next_tick(schedule, first_seen, from);
     if let (When::Every(period), Some(first)) = (&schedule.when, first) {
         let more = until.duration_since(first).as_secs().checked_div(period.as_secs()).unwrap_or(0);
         return u64::try_from(more).map_or(0, |more| more + 1);
     }
     let ticks = std::iter::successors(first, |tick| next_tick(schedule, first_seen, *tick));
-    let most = usize::try_from(COUNTED_MAX).unwrap_or(usize::MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     ticks.take_while(|tick| *tick <= until).take(most).count() as u64
 }
 
@@ -224,10 +233,11 @@ fn newest_ticks(
     most: usize,
 ) -> (Vec<Timestamp>, Option<Timestamp>) {
     let until = schedule.end_at.map_or(until, |end| until.min(end));
+    let search = Search { schedule, first_seen, until, wanted: most.saturating_add(1) };
     let mut span = SignedDuration::from_mins(1);
     loop {
         let near = until.checked_sub(span).unwrap_or(Timestamp::MIN).max(from);
-        let mut ticks = ticks_between(schedule, first_seen, near, until);
+        let mut ticks = search.after(near).unwrap_or_else(|| search.narrowed(near));
         if ticks.len() > most {
             let kept = ticks.split_off(ticks.len() - most);
             return (kept, ticks.pop());
@@ -239,23 +249,48 @@ fn newest_ticks(
     }
 }
 
-fn ticks_between(
-    schedule: &Schedule,
+/// A search for the newest ticks of a schedule. A clock may be dense for long and then quiet, so neither steps nor spans are
+/// walked through one by one.
+struct Search<'a> {
+    schedule: &'a Schedule,
     first_seen: Timestamp,
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<Timestamp> {
-    let mut ticks = Vec::new();
-    let mut after = from;
-    while let Some(tick) = next_tick(schedule, first_seen, after).filter(|tick| *tick <= to) {
-        ticks.push(tick);
-        if ticks.len() == SEARCHED_MAX {
-            // Only a schedule of seconds gets here within the first minutes, where the newest are few: keep those.
-            ticks.drain(..SEARCHED_MAX / 2);
-        }
-        after = tick;
+    until: Timestamp,
+    wanted: usize,
+}
+
+impl Search<'_> {
+    /// All ticks after `from`, unless they are many more than wanted.
+    fn after(&self, from: Timestamp) -> Option<Vec<Timestamp>> {
+        let most = self.wanted.saturating_mul(4).saturating_add(SEARCHED_MORE);
+        let ticks: Vec<Timestamp> = self.ticks(from).take(most).collect();
+        (ticks.len() < most).then_some(ticks)
     }
-    ticks
+
+    fn ticks(&self, from: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let next = |after: Timestamp| {
+            next_tick(self.schedule, self.first_seen, after).filter(|tick| *tick <= self.until)
+        };
+        std::iter::successors(next(from), move |tick| next(*tick))
+    }
+
+    /// Ticks after an instant that is as late as it may be: as many as wanted, and not many more. There are too many after `from`.
+    fn narrowed(&self, from: Timestamp) -> Vec<Timestamp> {
+        let (mut enough, mut few) = (from, self.until);
+        // Halved each time. Ticks have whole seconds, so that it ends long before the bound.
+        for _ in 0..HALVINGS_MAX {
+            let half = few.duration_since(enough) / 2;
+            let middle = enough.saturating_add(half).unwrap_or(few);
+            if self.ticks(middle).take(self.wanted).count() < self.wanted {
+                few = middle;
+                continue;
+            }
+            enough = middle;
+            if let Some(ticks) = self.after(enough) {
+                return ticks;
+            }
+        }
+        self.ticks(enough).take(self.wanted).collect()
+    }
 }
 
 fn refused_by_clock(

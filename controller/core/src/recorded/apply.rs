@@ -231,7 +231,7 @@ fn first_sight(at: Timestamp) -> ScheduleRecord {
     ScheduleRecord {
         first_seen: whole_seconds(at),
         version: 1,
-        fingerprint: String::new(),
+        fingerprint: "".into(),
         decided_until: at,
         window_end: None,
         last_tick: None,

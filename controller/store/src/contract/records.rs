@@ -210,7 +210,7 @@ impl Dice {
         ScheduleRecord {
             first_seen: self.at(),
             version: 3,
-            fingerprint: self.text(),
+            fingerprint: self.text().into(),
             decided_until: self.at(),
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
