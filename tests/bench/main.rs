@@ -3,6 +3,7 @@
 
 mod floor;
 mod measure;
+mod scale;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,20 +27,44 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Look-ups that are shared and cached: not counted per attempt.
 const LOOKUPS: [&str; 4] = ["networks", "secrets", "configs", "digest"];
 
+/// What was measured, by key.
+type Figures = BTreeMap<&'static str, Value>;
+
+/// `bench` measures everything, `bench scale [PART …]` what needs no lab, or only the named parts of it.
 fn main() -> anyhow::Result<()> {
-    let mut figures: BTreeMap<&str, Value> = BTreeMap::new();
-    busy(&mut figures)?;
-    idle(&mut figures)?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut figures = Figures::new();
+    match words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        None => {
+            scale::run(&mut figures, &[])?;
+            busy(&mut figures)?;
+            idle(&mut figures)?;
+        }
+        Some(("scale", parts)) => scale::run(&mut figures, parts)?,
+        Some(("crowd", words)) => return scale::child(words),
+        Some((other, _)) => {
+            anyhow::bail!("`{other}` is no part of the benchmarks: write `scale`, or nothing")
+        }
+    }
     for (key, value) in &figures {
         println!("{key:<36} {value}");
     }
+    write(figures, words.is_empty())
+}
+
+/// A measurement of everything replaces the file; one of a part, its own keys.
+fn write(figures: Figures, is_whole: bool) -> anyhow::Result<()> {
     let file = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned()) + "/bench.json";
-    std::fs::write(&file, serde_json::to_string_pretty(&figures)?)?;
+    let known = std::fs::read_to_string(&file).ok().filter(|_| !is_whole);
+    let mut all: BTreeMap<String, Value> =
+        known.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default();
+    all.extend(figures.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    std::fs::write(&file, serde_json::to_string_pretty(&all)?)?;
     println!("written to {file}");
     Ok(())
 }
 
-fn busy(figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {
+fn busy(figures: &mut Figures) -> anyhow::Result<()> {
     let lab = Lab::up(LabOptions::new("bench").nodes(1))?;
     let floor = Floor::new(lab.socket(0));
     let mut controller = Controller::new(&lab, &["--runs-keep-succeeded", "1000"])?;
@@ -87,7 +112,7 @@ fn rounded(figure: f64) -> Value {
     json!((figure * 1000.0).round() / 1000.0)
 }
 
-fn ratio(figures: &mut BTreeMap<&str, Value>, keys: [&'static str; 3], rounds: &[(Duration, Duration)]) {
+fn ratio(figures: &mut Figures, keys: [&'static str; 3], rounds: &[(Duration, Duration)]) {
     let of = |pick: fn(&(Duration, Duration)) -> f64| rounded(median(rounds.iter().map(pick).collect()));
     figures.insert(keys[0], of(|(base, ours)| ours.as_secs_f64() / base.as_secs_f64()));
     figures.insert(keys[1], of(|(base, _)| base.as_secs_f64()));
@@ -127,7 +152,7 @@ fn requests(controller: &Controller) -> anyhow::Result<BTreeMap<String, f64>> {
 }
 
 fn count_requests(
-    figures: &mut BTreeMap<&str, Value>,
+    figures: &mut Figures,
     before: &BTreeMap<String, f64>,
     after: &BTreeMap<String, f64>,
     attempts: usize,
@@ -144,7 +169,7 @@ fn count_requests(
 }
 
 /// From each tick to the creation of its service, by the Swarm's own events.
-fn tick_lag(lab: &Lab, controller: &Controller, figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {
+fn tick_lag(lab: &Lab, controller: &Controller, figures: &mut Figures) -> anyhow::Result<()> {
     let since = engine_now(lab)?;
     let ticking = etl("ticking", "schedule: {every: 1s, concurrencyPolicy: Allow}", "command: ['true']");
     controller.commit(&[("ticking.etl.yaml", Some(&ticking))])?;
@@ -188,7 +213,7 @@ fn lag(line: &str) -> Option<(String, f64)> {
     Some((name.to_owned(), (nanos.parse::<i128>().ok()? - tick) as f64 / 1e6))
 }
 
-fn idle(figures: &mut BTreeMap<&str, Value>) -> anyhow::Result<()> {
+fn idle(figures: &mut Figures) -> anyhow::Result<()> {
     let lab = Lab::up(LabOptions::new("bench").nodes(1))?;
     let mut controller = Controller::new(&lab, &["--git-period", "30s"])?;
     let specs: Vec<(String, String)> = (0..300).map(daily).collect();

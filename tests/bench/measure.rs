@@ -4,11 +4,20 @@ use anyhow::Context;
 
 /// CPU seconds that a process has used.
 pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    used(pid, 11..13)
+}
+
+/// CPU seconds that a process has used, and those that it started and waited for.
+pub fn cpu_seconds_with_children(pid: u32) -> anyhow::Result<f64> {
+    used(pid, 11..15)
+}
+
+fn used(pid: u32, places: std::ops::Range<usize>) -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let fields: Vec<&str> = stat.rsplit_once(')').context("a stat line")?.1.split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    let ticks: Vec<u64> = fields[places].iter().map(|field| field.parse()).collect::<Result<_, _>>()?;
     // USER_HZ is 100 on every Linux that Debian ships.
-    Ok(ticks as f64 / 100.0)
+    Ok(ticks.iter().sum::<u64>() as f64 / 100.0)
 }
 
 /// Proportional set size, in MiB.

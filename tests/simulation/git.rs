@@ -54,7 +54,7 @@ impl Git {
         let blob =
             |text: &String| Blob { id: format!("{:016x}", hash(text, 1)), bytes: text.clone().into_bytes() };
         let files = self.files.iter().map(|(path, text)| (path.clone(), blob(text)));
-        Tree { commit: format!("{:040x}", self.commit), files: files.collect(), refused: BTreeMap::new() }
+        Tree { commit: format!("{:040x}", self.commit), files: files.collect(), ..Tree::default() }
     }
 
     /// Nothing is left, on purpose.

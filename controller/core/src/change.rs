@@ -35,7 +35,7 @@ pub enum Change {
         /// The ETL's version.
         version: u32,
         /// What its clock looked like.
-        fingerprint: String,
+        fingerprint: std::sync::Arc<str>,
         /// Ticks after this instant are to be decided.
         at: Timestamp,
         /// Whether this is its first sight, from which `every` counts.
@@ -336,6 +336,13 @@ pub enum Change {
         /// Of [`crate::desired::Desired`].
         generation: u64,
     },
+    /// Of this generation of specs, all schedules up to and with one were looked at. Not durable.
+    AgendaReached {
+        /// Of [`crate::desired::Desired`].
+        generation: u64,
+        /// The last one.
+        schedule: ScheduleKey,
+    },
     /// Everything was looked at for retention. Not durable.
     Swept {
         /// When.
@@ -353,6 +360,7 @@ impl Change {
             | Self::WindowAsked { .. }
             | Self::TickPlanned { .. }
             | Self::AgendaBuilt { .. }
+            | Self::AgendaReached { .. }
             | Self::Swept { .. }
             | Self::TaskEligible { .. }
             | Self::TaskStuck { .. }

@@ -1,6 +1,7 @@
-//! What should be: the ETLs and schedules in force, built from the accepted spec files. Files whose blob did not change are not parsed again.
+//! What should be: the ETLs and schedules in force, built from the accepted spec files. Files whose blob did not change are not
+//! parsed again, and a commit costs what it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -9,11 +10,16 @@ use crate::name::{EtlKey, Name, ScheduleKey};
 use crate::recorded::{AcceptedFile, EtlReset};
 use crate::run::SpecHash;
 use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
+use shared::Shared;
+use update::Edit;
+
+mod shared;
+mod update;
 
 /// The specs in force.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
-    /// Rises whenever anything here changes; passes compare it to visit everything once after an edit.
+    /// Rises whenever anything here changes; passes compare it to visit what changed after an edit.
     pub generation: u64,
     /// What the operator set.
     pub policy: Arc<Policy>,
@@ -21,11 +27,20 @@ pub struct Desired {
     pub etls: BTreeMap<EtlKey, Arc<EtlObject>>,
     /// Schedules of ETLs that exist.
     pub schedules: BTreeMap<ScheduleKey, Arc<ScheduleObject>>,
-    /// Schedules by the ETL they start.
+    /// Schedules by the ETL they start, by name.
     pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
-    /// Schedules by what they wait for.
+    /// Schedules by what they wait for, by name.
     listeners: BTreeMap<String, Vec<ScheduleKey>>,
+    /// Schedules whose ETL is not there, by that ETL.
+    pub(crate) waiting: BTreeMap<EtlKey, Vec<Arc<ScheduleObject>>>,
+    /// Schedules whose parameters do not fit their ETL.
+    pub(crate) misfits: BTreeSet<ScheduleKey>,
     files: BTreeMap<String, Arc<ParsedBlob>>,
+    edits: VecDeque<Edit>,
+    /// ETLs that somebody started anew, and how often that is taken into account.
+    resets: BTreeMap<EtlKey, u32>,
+    /// Two files define one object, which accepted files never do: then order counts, and everything is put together anew.
+    is_tangled: bool,
 }
 
 /// What the operator set, as far as decisions depend on it.
@@ -63,9 +78,9 @@ pub struct EtlObject {
     /// Its hash: runs admitted with the same spec share one copy.
     pub hash: SpecHash,
     /// The file it comes from.
-    pub file: String,
+    pub file: Arc<str>,
     /// The commit that brought this version of the file.
-    pub commit: String,
+    pub commit: Arc<str>,
 }
 
 /// A schedule in force.
@@ -74,18 +89,19 @@ pub struct ScheduleObject {
     /// The spec.
     pub schedule: Schedule,
     /// What its clock looks like: a change of it re-anchors its ticks.
-    pub fingerprint: String,
+    pub fingerprint: Arc<str>,
     /// The file it comes from.
-    pub file: String,
+    pub file: Arc<str>,
     /// The commit that brought this version of the file.
-    pub commit: String,
+    pub commit: Arc<str>,
 }
 
+/// What a file brought.
 #[derive(Debug)]
-struct ParsedBlob {
+pub(crate) struct ParsedBlob {
     blob: String,
-    etls: Vec<Arc<EtlObject>>,
-    schedules: Vec<Arc<ScheduleObject>>,
+    pub(crate) etls: Vec<Arc<EtlObject>>,
+    pub(crate) schedules: Vec<Arc<ScheduleObject>>,
 }
 
 impl Desired {
@@ -96,43 +112,45 @@ impl Desired {
         resets: &BTreeMap<EtlKey, EtlReset>,
         previous: &Self,
     ) -> Self {
-        let policy = previous.policy.clone();
-        let mut desired = Self { generation: previous.generation + 1, policy, ..Self::default() };
-        for (path, file) in files {
-            let known = previous.files.get(path).filter(|parsed| parsed.blob == file.blob);
-            let parsed = known.cloned().unwrap_or_else(|| Arc::new(parse(path, file)));
-            for object in &parsed.etls {
-                desired.etls.insert(object.etl.key.clone(), in_force(object, resets));
-            }
-            desired.files.insert(path.clone(), parsed);
-        }
-        desired.add_schedules();
+        let mut desired = previous.clone();
+        desired.update(files, resets);
         desired
     }
 
-    fn add_schedules(&mut self) {
-        let all: Vec<_> = self.files.values().flat_map(|parsed| parsed.schedules.clone()).collect();
-        for object in all {
-            let key = object.schedule.key.clone();
-            let etl = EtlKey::new(key.project.clone(), object.schedule.etl.clone());
-            if self.etls.contains_key(&etl) {
-                self.schedules_of.entry(etl).or_default().push(key.clone());
-                for input in object.schedule.waits_for() {
-                    self.listeners.entry(input).or_default().push(key.clone());
-                }
-                self.schedules.insert(key, object);
-            }
-        }
+    /// Whether these are the files in force.
+    pub(crate) fn reflects(&self, files: &BTreeMap<String, AcceptedFile>) -> bool {
+        let same =
+            |((path, parsed), (other, file)): ((&String, &Arc<ParsedBlob>), (&String, &AcceptedFile))| {
+                path == other && parsed.blob == file.blob
+            };
+        self.files.len() == files.len() && self.files.iter().zip(files).all(same)
+    }
+
+    /// What a file in force brought.
+    pub(crate) fn brought_by(&self, path: &str) -> Option<&ParsedBlob> {
+        self.files.get(path).map(Arc::as_ref)
+    }
+
+    /// Schedules that start an ETL, be it there or not.
+    pub(crate) fn starters_of<'a>(&'a self, etl: &EtlKey) -> impl Iterator<Item = &'a Arc<ScheduleObject>> {
+        let known = self.schedules_of.get(etl).into_iter().flatten();
+        known.filter_map(|key| self.schedules.get(key)).chain(self.waiting.get(etl).into_iter().flatten())
     }
 
     /// The ETL that a schedule starts.
     pub fn etl_of(&self, schedule: &Schedule) -> Option<&Arc<EtlObject>> {
-        self.etls.get(&EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()))
+        self.etls.get(&etl_key(schedule))
     }
 
     /// Schedules that wait for something: `etl/<project>/<name>` or `dataset/<id>`.
     pub fn listeners_of(&self, what: &str) -> &[ScheduleKey] {
         self.listeners.get(what).map_or(&[], Vec::as_slice)
+    }
+
+    /// All schedules that wait for something.
+    pub(crate) fn listening(&self) -> impl Iterator<Item = &Arc<ScheduleObject>> {
+        let keys: BTreeSet<&ScheduleKey> = self.listeners.values().flatten().collect();
+        keys.into_iter().filter_map(|key| self.schedules.get(key))
     }
 
     /// All projects that have an ETL.
@@ -143,33 +161,44 @@ impl Desired {
     }
 }
 
-/// An ETL that somebody started anew is of a higher version than its spec says: all else follows from that.
-fn in_force(object: &Arc<EtlObject>, resets: &BTreeMap<EtlKey, EtlReset>) -> Arc<EtlObject> {
-    let Some(reset) = resets.get(&object.etl.key) else { return object.clone() };
-    let version = object.etl.version.saturating_add(reset.count);
-    let etl = Etl { version, ..Etl::clone(&object.etl) };
-    Arc::new(EtlObject { hash: spec_hash(&etl), etl: Arc::new(etl), ..EtlObject::clone(object) })
+/// The key of the ETL that a schedule starts.
+pub(crate) fn etl_key(schedule: &Schedule) -> EtlKey {
+    EtlKey::new(schedule.key.project.clone(), schedule.etl.clone())
 }
 
-fn parse(path: &str, file: &AcceptedFile) -> ParsedBlob {
+fn parse(
+    path: &str,
+    file: &AcceptedFile,
+    resets: &BTreeMap<EtlKey, EtlReset>,
+    shared: &mut Shared,
+) -> ParsedBlob {
     let ParsedFile { objects, .. } = parse_file(path, file.text.as_bytes());
     let mut parsed = ParsedBlob { blob: file.blob.clone(), etls: Vec::new(), schedules: Vec::new() };
-    for object in objects {
+    let (path, commit): (Arc<str>, Arc<str>) = (path.into(), file.commit.as_str().into());
+    for mut object in objects {
+        shared.share(&mut object.value);
         match object.value {
-            Object::Etl(etl) => parsed.etls.push(Arc::new(EtlObject {
-                hash: spec_hash(&etl),
-                etl: Arc::new(etl),
-                file: path.to_owned(),
-                commit: file.commit.clone(),
-            })),
+            Object::Etl(mut etl) => {
+                // An ETL that somebody started anew is of a higher version than its spec says: all else follows from that.
+                let anew = resets.get(&etl.key).map_or(0, |reset| reset.count);
+                etl.version = etl.version.saturating_add(anew);
+                parsed.etls.push(Arc::new(EtlObject {
+                    hash: spec_hash(&etl),
+                    etl: Arc::new(etl),
+                    file: path.clone(),
+                    commit: commit.clone(),
+                }));
+            }
             Object::Schedule(schedule) => parsed.schedules.push(Arc::new(ScheduleObject {
                 fingerprint: fingerprint(&schedule),
                 schedule,
-                file: path.to_owned(),
-                commit: file.commit.clone(),
+                file: path.clone(),
+                commit: commit.clone(),
             })),
         }
     }
+    parsed.etls.shrink_to_fit();
+    parsed.schedules.shrink_to_fit();
     parsed
 }
 
@@ -180,7 +209,7 @@ pub fn spec_hash(etl: &Etl) -> SpecHash {
 }
 
 /// What a schedule's clock looks like.
-fn fingerprint(schedule: &Schedule) -> String {
+fn fingerprint(schedule: &Schedule) -> Arc<str> {
     let suspended = schedule.suspend;
     let clock = match &schedule.when {
         crate::spec::When::Cron { crons, zone, dst } => {
@@ -194,5 +223,5 @@ fn fingerprint(schedule: &Schedule) -> String {
     };
     let window = schedule.window.map(|rule| (rule.lag, rule.size));
     let span = (window, schedule.start_at, schedule.end_at);
-    crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13)
+    crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13).into()
 }

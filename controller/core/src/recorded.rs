@@ -61,6 +61,8 @@ pub struct Recorded {
 pub struct Agenda {
     /// The generation of specs it was built for.
     pub generation: Option<u64>,
+    /// Where building stopped, if it is not done: schedules after this one are still to be looked at.
+    pub reached: Option<ScheduleKey>,
     due: BTreeSet<(Timestamp, ScheduleKey)>,
     at: BTreeMap<ScheduleKey, Timestamp>,
 }
@@ -74,6 +76,11 @@ impl Agenda {
     /// The earliest instant after `now` at which any is due. What is due by `now` says itself when it is due again.
     pub fn earliest_after(&self, now: Timestamp) -> Option<Timestamp> {
         self.due.iter().map(|(at, _)| *at).find(|at| *at > now)
+    }
+
+    fn pack(&mut self) {
+        self.due = std::mem::take(&mut self.due).into_iter().collect();
+        pack(&mut self.at);
     }
 
     fn set(&mut self, key: ScheduleKey, at: Option<Timestamp>) {
@@ -115,7 +122,7 @@ pub struct AcceptedFile {
     /// The commit that brought it.
     pub commit: String,
     /// Its text.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// What git said last, for people and metrics. Rebuilt at every sync.
@@ -175,8 +182,8 @@ pub struct Staged {
     pub resets: BTreeMap<EtlKey, EtlReset>,
     /// When schedules are due.
     pub agenda: BTreeMap<ScheduleKey, Option<Timestamp>>,
-    /// The generation of specs that the agenda is built for.
-    pub agenda_generation: Option<u64>,
+    /// The generation of specs that the agenda is built for, and the last schedule if it is not done.
+    pub agenda_reached: Option<(u64, Option<ScheduleKey>)>,
     /// When everything was last looked at for retention.
     pub swept_at: Option<Timestamp>,
     /// Whether anything here must be flushed before the pass goes on.
@@ -204,9 +211,14 @@ impl Recorded {
 
     /// Takes over what was staged, after the store has it.
     pub fn install(&mut self, staged: Staged) {
+        let mut is_first_look = false;
         let Staged { counters, files, source, ledgers, schedules, runs, specs, backfills, resets, .. } =
             staged;
-        self.agenda.generation = staged.agenda_generation.or(self.agenda.generation);
+        if let Some((generation, reached)) = staged.agenda_reached {
+            is_first_look = self.agenda.generation.is_none() || self.agenda.reached.is_some();
+            is_first_look &= reached.is_none();
+            (self.agenda.generation, self.agenda.reached) = (Some(generation), reached);
+        }
         self.swept_at = staged.swept_at.or(self.swept_at);
         for (key, at) in staged.agenda {
             self.agenda.set(key, at);
@@ -233,6 +245,10 @@ impl Recorded {
         replace(&mut self.specs, specs);
         replace(&mut self.backfills, backfills);
         self.resets.extend(resets);
+        if is_first_look {
+            pack(&mut self.schedules);
+            self.agenda.pack();
+        }
     }
 
     /// Rebuilds what follows from the records, after they were loaded from a store.
@@ -261,6 +277,11 @@ impl Recorded {
     pub fn task(&self, run: &RunKey, task: &Name) -> Option<&TaskRun> {
         self.runs.get(run)?.tasks.get(task)
     }
+}
+
+/// A map that grew key by key leaves half of its room empty; made of a whole it is full.
+fn pack<K: Ord, V>(map: &mut BTreeMap<K, V>) {
+    *map = std::mem::take(map).into_iter().collect();
 }
 
 fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, updates: BTreeMap<K, Option<V>>) {

@@ -20,12 +20,14 @@ pub struct Reading {
 }
 
 /// The spec files of a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree {
     /// The commit.
     pub commit: String,
     /// Path below the source's path → blob id and bytes.
     pub files: BTreeMap<String, Blob>,
+    /// Files that were not read again, since they were in force with this blob id when git was asked.
+    pub known: BTreeMap<String, String>,
     /// Entries that are never read, and why: symbolic links, submodules, impossible names.
     pub refused: BTreeMap<String, String>,
 }

@@ -11,6 +11,8 @@ pub struct Checkout {
     pub commit: CommitId,
     /// The files, sorted by path.
     pub files: Vec<SpecFile>,
+    /// Path and object id of files whose contents are known to who asked, and were not read.
+    pub unread: Vec<(String, String)>,
     /// What was not read, sorted by path: it hurts none of `files`.
     pub refused: Vec<Refusal>,
 }

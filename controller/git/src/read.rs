@@ -29,6 +29,7 @@ pub(crate) async fn read(
     commit: &CommitId,
     path: &str,
     limits: &Limits,
+    is_known: impl Fn(&str, &str) -> bool,
 ) -> Result<Checkout, ReadFault> {
     let tree = find_tree(git, commit, path).await?;
     let entries = listing::list(git, &tree).await.map_err(|error| match error {
@@ -38,9 +39,10 @@ pub(crate) async fn read(
     let Sorted { wanted, links, mut refused } = listing::sort(entries, limits);
     let prefix = if path.is_empty() { format!("{commit}:") } else { format!("{commit}:{path}/") };
     refused.extend(linked_folders(git, &prefix, links).await?);
+    let (unread, wanted) = wanted.into_iter().partition(|(path, object)| is_known(path, object));
     let files = contents(git, wanted, limits).await?;
     refused.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Checkout { commit: commit.clone(), files, refused })
+    Ok(Checkout { commit: commit.clone(), files, unread, refused })
 }
 
 /// The tree at `path` of the commit; a file, link or submodule there is no folder.

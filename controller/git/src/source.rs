@@ -76,13 +76,25 @@ impl Source {
     /// # Errors
     /// See [`GitError`]. After [`GitError::MirrorBroken`] the next fetch makes a new mirror.
     pub async fn read(&self, commit: &CommitId) -> Result<Checkout, GitError> {
+        self.read_unless(commit, |_, _| false).await
+    }
+
+    /// As [`Self::read`], but without the contents of files that are known, by path and object id.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_unless(
+        &self,
+        commit: &CommitId,
+        is_known: impl Fn(&str, &str) -> bool + Send,
+    ) -> Result<Checkout, GitError> {
         let _stay = self.in_place.read().await;
         if !self.mirror.is_ours() {
             return Err(GitError::UnknownCommit { commit: commit.to_string() });
         }
         let git = Git::offline(&self.mirror.current(), &self.mirror.home());
         let reading = async {
-            let read = read::read(&git, commit, &self.settings.path, &self.settings.limits).await;
+            let read = read::read(&git, commit, &self.settings.path, &self.settings.limits, is_known).await;
             read.map_err(|fault| self.read_error(fault))
         };
         self.bounded("reading the specs", reading).await

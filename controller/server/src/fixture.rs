@@ -73,7 +73,7 @@ pub(crate) fn admitted(state: &State, request: &str, second: i64) -> Vec<Change>
         key: run_key(request),
         version: 1,
         spec: object.hash.clone(),
-        commit: object.commit.clone(),
+        commit: object.commit.to_string(),
         trigger: Trigger::Manual { user: "ann".into() },
         window: None,
         params: BTreeMap::new(),

@@ -123,12 +123,10 @@ impl World for Real {
 impl Real {
     /// Puts the accepted specs in force, and wakes the loop to look at them.
     pub fn rebuild(&self) {
-        let mut desired = {
-            let recorded = self.state.recorded();
-            Desired::build(&recorded.files, &recorded.resets, &self.state.desired())
-        };
-        desired.policy = self.policy.clone();
-        self.state.set_desired(desired);
+        self.state.update_desired(|desired, recorded| {
+            desired.update(&recorded.files, &recorded.resets);
+            desired.policy = self.policy.clone();
+        });
         self.state.wake.notify_one();
     }
 }

@@ -81,6 +81,13 @@ impl State {
         self.desired.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Alters the specs in force, by what is recorded. Copies them only while somebody else reads them.
+    pub fn update_desired(&self, update: impl FnOnce(&mut Desired, &Recorded)) {
+        let recorded = self.recorded();
+        let mut desired = self.desired.write().unwrap_or_else(PoisonError::into_inner);
+        update(Arc::make_mut(&mut desired), &recorded);
+    }
+
     /// Puts specs in force.
     pub fn set_desired(&self, desired: Desired) {
         *self.desired.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(desired);

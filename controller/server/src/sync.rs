@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use etl_core::recorded::SourceError;
+use etl_core::recorded::{Recorded, SourceError};
 use etl_core::source::{Blob, Reading, Tree};
 use etl_git::{Checkout, CommitId, GitError, Source};
 use jiff::Timestamp;
@@ -72,13 +72,19 @@ impl Sync {
         }
     }
 
+    async fn fetch(&self, source: &Source) -> Result<Tree, GitError> {
+        let commit = source.fetch().await?;
+        let known = known_blobs(&self.state.recorded());
+        read_commit(source, &commit, &known).await
+    }
+
     async fn read_once(&self, source: &Source, allow_prune: bool, last: &mut Option<CommitId>) -> Timestamp {
         let at = clock::now();
-        let result = match read(source).await {
+        let result = match self.fetch(source).await {
             Ok(tree) => {
                 let is_new = last.as_ref().map(CommitId::as_str) != Some(tree.commit.as_str());
                 if is_new {
-                    tracing::info!(commit = %tree.commit, files = tree.files.len(), "read a commit");
+                    tracing::info!(commit = %tree.commit, files = tree.files.len() + tree.known.len(), "read a commit");
                 }
                 *last = tree.commit.parse().ok();
                 Ok(tree)
@@ -105,9 +111,19 @@ impl Sync {
     }
 }
 
-async fn read(source: &Source) -> Result<Tree, GitError> {
-    let commit = source.fetch().await?;
-    Ok(tree(source.read(&commit).await?))
+/// The spec files in force, path → blob id: they need not be read again.
+pub fn known_blobs(recorded: &Recorded) -> BTreeMap<String, String> {
+    recorded.files.iter().map(|(path, file)| (path.clone(), file.blob.clone())).collect()
+}
+
+/// The spec files of a commit that was fetched.
+pub async fn read_commit(
+    source: &Source,
+    commit: &CommitId,
+    known: &BTreeMap<String, String>,
+) -> Result<Tree, GitError> {
+    let is_known = |path: &str, object: &str| known.get(path).is_some_and(|blob| blob == object);
+    Ok(tree(source.read_unless(commit, is_known).await?))
 }
 
 fn tree(checkout: Checkout) -> Tree {
@@ -116,6 +132,7 @@ fn tree(checkout: Checkout) -> Tree {
     Tree {
         commit: checkout.commit.as_str().to_owned(),
         files: files.collect(),
+        known: checkout.unread.into_iter().collect(),
         refused: refused.collect::<BTreeMap<_, _>>(),
     }
 }

@@ -1,14 +1,17 @@
 //! From what git says to the specs in force. A broken file keeps its last good version and hurts nothing else; objects disappear
-//! only when most of them stay, or somebody acknowledged it.
+//! only when most of them stay, or somebody acknowledged it. A commit costs what it changes: files with a known blob are not
+//! parsed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::beside::Beside;
 use super::draft::Draft;
 use crate::change::Change;
+use crate::desired::Desired;
 use crate::name::ObjectKey;
 use crate::recorded::{AcceptedFile, SourceStatus};
-use crate::source::{Blob, FileFaults, Reading, Tree};
-use crate::spec::{Fault, Object, ParsedFile, check_together, parse_file};
+use crate::source::{FileFaults, Reading, Tree};
+use crate::spec::{Etl, Fault, Object, ObjectKind, ParsedFile, Schedule, parse_file};
 
 pub(super) fn take_readings(draft: &mut Draft) {
     let observed = draft.observed;
@@ -30,7 +33,7 @@ fn take(draft: &mut Draft, reading: &Reading, allow_prune: bool) {
     match &reading.result {
         Err(error) => status.error = Some(error.clone()),
         Ok(tree) => {
-            let judged = judge(&draft.recorded.files, tree, allow_prune);
+            let judged = judge(&draft.recorded.files, draft.desired, tree, allow_prune);
             for (path, file) in judged.accepted {
                 draft.change(Change::FileAccepted { path, file });
             }
@@ -41,7 +44,7 @@ fn take(draft: &mut Draft, reading: &Reading, allow_prune: bool) {
                 commit: Some(tree.commit.clone()),
                 synced_at: Some(reading.at),
                 error: None,
-                files: tree.files.len(),
+                files: tree.files.len() + tree.known.len(),
                 faults: judged.faults,
                 held: judged.held,
             };
@@ -52,154 +55,157 @@ fn take(draft: &mut Draft, reading: &Reading, allow_prune: bool) {
 
 /// What a commit changes.
 #[derive(Debug, Default, PartialEq)]
-struct Judged {
-    accepted: Vec<(String, AcceptedFile)>,
-    dropped: Vec<String>,
-    faults: BTreeMap<String, FileFaults>,
-    held: usize,
+pub(super) struct Judged {
+    pub accepted: Vec<(String, AcceptedFile)>,
+    pub dropped: Vec<String>,
+    pub faults: BTreeMap<String, FileFaults>,
+    pub held: usize,
 }
 
-struct Candidate {
-    parsed: ParsedFile,
-    text: String,
-    is_new: bool,
+/// The objects of a good new version of a file, without their places in it: those are looked for again where there is a fault.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub etls: Vec<Etl>,
+    pub schedules: Vec<Schedule>,
 }
 
-fn judge(in_force: &BTreeMap<String, AcceptedFile>, tree: &Tree, allow_prune: bool) -> Judged {
-    let mut faults: BTreeMap<String, Vec<Fault>> = BTreeMap::new();
-    let mut candidates: BTreeMap<String, Candidate> = BTreeMap::new();
-    for (path, blob) in &tree.files {
-        if let Some(candidate) = candidate(in_force, path, blob, &mut faults) {
-            candidates.insert(path.clone(), candidate);
+pub(super) type KindAndKey = (ObjectKind, ObjectKey);
+
+impl News {
+    fn of(parsed: ParsedFile) -> Self {
+        let mut news = Self::default();
+        for object in parsed.objects {
+            match object.value {
+                // Of tasks only what they produce has a part in what files are to each other; the rest takes most of the room.
+                Object::Etl(mut etl) => {
+                    etl.tasks.retain(|_, task| !task.produces.is_empty());
+                    news.etls.push(etl);
+                }
+                Object::Schedule(schedule) => news.schedules.push(schedule),
+            }
         }
+        news
     }
-    keep_refused(in_force, &mut candidates, tree);
-    let held = hold(in_force, &mut candidates, allow_prune);
-    fall_back(in_force, &mut candidates, &mut faults);
-    let mut judged = Judged { held, ..Judged::default() };
-    for (path, candidate) in &candidates {
-        if let Some(blob) = tree.files.get(path).filter(|_| candidate.is_new) {
-            let (commit, text) = (tree.commit.clone(), candidate.text.clone());
-            judged.accepted.push((path.clone(), AcceptedFile { blob: blob.id.clone(), commit, text }));
-        }
+
+    pub fn keys(&self) -> impl Iterator<Item = (ObjectKind, &ObjectKey)> {
+        let etls = self.etls.iter().map(|etl| (ObjectKind::Etl, &etl.key));
+        etls.chain(self.schedules.iter().map(|schedule| (ObjectKind::Schedule, &schedule.key)))
     }
-    judged.dropped = in_force.keys().filter(|path| !candidates.contains_key(*path)).cloned().collect();
-    judged.faults = render(faults, tree);
-    judged
 }
 
-/// The file's new version if it is good, else its last good one.
-fn candidate(
+/// Judges what git has against what is in force: `desired` is what `in_force` brought, or is built here.
+pub(super) fn judge(
     in_force: &BTreeMap<String, AcceptedFile>,
-    path: &str,
-    blob: &Blob,
-    faults: &mut BTreeMap<String, Vec<Fault>>,
-) -> Option<Candidate> {
-    let known = in_force.get(path);
-    if known.is_some_and(|known| known.blob == blob.id) {
-        return known.map(|file| last_good(path, file));
-    }
-    let parsed = parse_file(path, &blob.bytes);
-    if !parsed.faults.is_empty() {
-        faults.entry(path.to_owned()).or_default().extend(parsed.faults);
-        return known.map(|file| last_good(path, file));
-    }
-    let text = String::from_utf8_lossy(&blob.bytes).into_owned();
-    Some(Candidate { parsed, text, is_new: true })
-}
-
-fn last_good(path: &str, file: &AcceptedFile) -> Candidate {
-    Candidate { parsed: parse_file(path, file.text.as_bytes()), text: file.text.clone(), is_new: false }
-}
-
-/// A refused entry is not a deleted one: what it hides, itself or a folder's contents, stays in force.
-fn keep_refused(
-    in_force: &BTreeMap<String, AcceptedFile>,
-    candidates: &mut BTreeMap<String, Candidate>,
+    desired: &Desired,
     tree: &Tree,
-) {
+    allow_prune: bool,
+) -> Judged {
+    let built;
+    let desired = if desired.reflects(in_force) {
+        desired
+    } else {
+        built = Desired::build(in_force, &BTreeMap::new(), desired);
+        &built
+    };
+    let mut faults: BTreeMap<String, Vec<Fault>> = BTreeMap::new();
+    let news = read_news(in_force, tree, &mut faults);
+    let dropped = dropped(in_force, tree);
+    let mut beside = Beside { in_force, desired, tree, news, dropped };
+    let held = hold(&mut beside, allow_prune);
+    fall_back(&mut beside, &mut faults);
+    let accepted = beside.news.keys().filter_map(|path| {
+        let (path, text) = (path.clone(), String::from_utf8_lossy(&tree.files.get(&path.clone())?.bytes));
+        let (blob, commit) = (tree.files.get(&path)?.id.clone(), tree.commit.clone());
+        Some((path, AcceptedFile { blob, commit, text: text.into() }))
+    });
+    Judged {
+        accepted: accepted.collect(),
+        dropped: beside.dropped.iter().cloned().collect(),
+        faults: render(faults, in_force, tree),
+        held,
+    }
+}
+
+/// Files whose new version is good; the others keep their last good one.
+fn read_news(
+    in_force: &BTreeMap<String, AcceptedFile>,
+    tree: &Tree,
+    faults: &mut BTreeMap<String, Vec<Fault>>,
+) -> BTreeMap<String, News> {
+    let mut news = BTreeMap::new();
+    for (path, blob) in &tree.files {
+        if in_force.get(path).is_some_and(|known| known.blob == blob.id) {
+            continue;
+        }
+        let parsed = parse_file(path, &blob.bytes);
+        if parsed.faults.is_empty() {
+            news.insert(path.clone(), News::of(parsed));
+        } else {
+            faults.entry(path.clone()).or_default().extend(parsed.faults);
+        }
+    }
+    news
+}
+
+/// Files that git no longer has. A refused entry is not a deleted one: what it hides, itself or a folder's contents, stays.
+fn dropped(in_force: &BTreeMap<String, AcceptedFile>, tree: &Tree) -> BTreeSet<String> {
     let hides = |refused: &String, path: &String| {
         path == refused || path.strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'))
     };
-    for (path, file) in in_force {
-        if tree.refused.keys().any(|refused| refused.is_empty() || hides(refused, path)) {
-            candidates.entry(path.clone()).or_insert_with(|| last_good(path, file));
-        }
-    }
+    let is_hidden =
+        |path: &String| tree.refused.keys().any(|refused| refused.is_empty() || hides(refused, path));
+    let gone =
+        in_force.keys().filter(|path| !tree.files.contains_key(*path) && !tree.known.contains_key(*path));
+    gone.filter(|path| !is_hidden(path)).cloned().collect()
 }
 
 /// Keeps files that git no longer has, if dropping them would take away everything or more than half of the objects.
-fn hold(
-    in_force: &BTreeMap<String, AcceptedFile>,
-    candidates: &mut BTreeMap<String, Candidate>,
-    allow_prune: bool,
-) -> usize {
-    let before: BTreeMap<KindAndKey, String> = in_force
-        .iter()
-        .flat_map(|(path, file)| {
-            objects(&last_good(path, file).parsed).into_iter().map(|key| (key, path.clone()))
-        })
-        .collect();
-    let after: BTreeSet<KindAndKey> =
-        candidates.values().flat_map(|candidate| objects(&candidate.parsed)).collect();
-    let gone: BTreeMap<_, _> = before.iter().filter(|(key, _)| !after.contains(*key)).collect();
-    let too_many = gone.len() == before.len() || gone.len() * 2 > before.len();
+fn hold(beside: &mut Beside, allow_prune: bool) -> usize {
+    let gone = beside.gone();
+    let before = beside.objects_before();
+    let too_many = gone.len() == before || gone.len() * 2 > before;
     if gone.is_empty() || !too_many || allow_prune {
         return 0;
     }
     // A file that was emptied hides its objects as well as one that was deleted.
     for path in gone.values() {
-        if let Some(file) = in_force.get(path.as_str()) {
-            candidates.insert((*path).clone(), last_good(path, file));
-        }
+        beside.news.remove(path);
+        beside.dropped.remove(path);
     }
     gone.len()
 }
 
-type KindAndKey = (&'static str, ObjectKey);
-
-fn objects(parsed: &ParsedFile) -> Vec<KindAndKey> {
-    let key = |object: &Object| match object {
-        Object::Etl(etl) => ("ETL", etl.key.clone()),
-        Object::Schedule(schedule) => ("Schedule", schedule.key.clone()),
-    };
-    parsed.objects.iter().map(|object| key(&object.value)).collect()
-}
-
 /// Files that are at fault only together with others fall back to their last good version as well.
-fn fall_back(
-    in_force: &BTreeMap<String, AcceptedFile>,
-    candidates: &mut BTreeMap<String, Candidate>,
-    faults: &mut BTreeMap<String, Vec<Fault>>,
-) {
-    // Falling back may bring a new clash; after as many rounds as there are files nothing is left to fall back.
-    for _ in 0..=candidates.len() {
-        let parsed: Vec<ParsedFile> = candidates.values().map(|candidate| candidate.parsed.clone()).collect();
-        let together = check_together(&parsed);
+fn fall_back(beside: &mut Beside, faults: &mut BTreeMap<String, Vec<Fault>>) {
+    // Falling back may bring a new clash; after as many rounds as there are new files nothing is left to fall back.
+    for _ in 0..=beside.news.len() {
+        let together = beside.faults();
         for fault in &together {
             let known = faults.entry(fault.file.clone()).or_default();
             if !known.contains(fault) {
                 known.push(fault.clone());
             }
         }
-        let guilty: BTreeSet<String> = together.into_iter().map(|fault| fault.file).collect();
-        let new = |path: &String| candidates.get(path).is_some_and(|candidate| candidate.is_new);
-        let guilty: Vec<String> = guilty.into_iter().filter(new).collect();
-        if guilty.is_empty() {
+        let before = beside.news.len();
+        together.iter().for_each(|fault| drop(beside.news.remove(&fault.file)));
+        if beside.news.len() == before {
             return;
-        }
-        for path in guilty {
-            match in_force.get(&path) {
-                Some(file) => candidates.insert(path.clone(), last_good(&path, file)),
-                None => candidates.remove(&path),
-            };
         }
     }
 }
 
-fn render(faults: BTreeMap<String, Vec<Fault>>, tree: &Tree) -> BTreeMap<String, FileFaults> {
-    let text =
-        |path: &str| tree.files.get(path).map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned());
+fn render(
+    faults: BTreeMap<String, Vec<Fault>>,
+    in_force: &BTreeMap<String, AcceptedFile>,
+    tree: &Tree,
+) -> BTreeMap<String, FileFaults> {
+    let text = |path: &str| {
+        let read = tree.files.get(path).map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned());
+        read.or_else(|| {
+            let known = tree.known.get(path)?;
+            in_force.get(path).filter(|file| file.blob == *known).map(|file| file.text.to_string())
+        })
+    };
     let mut all: BTreeMap<String, FileFaults> = BTreeMap::new();
     for (path, faults) in faults.into_iter().filter(|(_, faults)| !faults.is_empty()) {
         let source = text(&path).unwrap_or_default();

@@ -69,7 +69,7 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
     let whole = current.filter(|object| tasks.iter().all(|task| object.etl.tasks.contains_key(task)));
     let spec =
         whole.map_or_else(|| Arc::new(unknown_etl(&run.etl, version, &tasks)), |object| object.etl.clone());
-    let commit = whole.map_or_else(String::new, |object| object.commit.clone());
+    let commit = whole.map_or_else(String::new, |object| object.commit.to_string());
     let admitted = Run {
         key: run.clone(),
         version,

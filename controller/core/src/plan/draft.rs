@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Plan;
+use super::tick::COUNTED_IN_PASS_MAX;
 use crate::action::{Action, ActionKey};
 use crate::backfill::BackfillRecord;
 use crate::change::Change;
@@ -25,11 +26,14 @@ pub(super) struct Draft<'a> {
     pub now: Timestamp,
     staged: Staged,
     pub plan: Plan,
+    /// Ticks that this pass may still count.
+    pub to_count: u64,
 }
 
 impl<'a> Draft<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed, recorded: &'a Recorded, now: Timestamp) -> Self {
-        Self { desired, observed, recorded, now, staged: Staged::default(), plan: Plan::default() }
+        let (staged, plan, to_count) = (Staged::default(), Plan::default(), COUNTED_IN_PASS_MAX);
+        Self { desired, observed, recorded, now, staged, plan, to_count }
     }
 
     pub fn finish(mut self) -> Plan {
@@ -151,9 +155,10 @@ impl<'a> Draft<'a> {
         self.staged.runs.keys().cloned().collect()
     }
 
-    /// Whether the generation of specs is one that not every schedule was looked at for.
-    pub fn agenda_is_stale(&self) -> bool {
-        self.recorded.agenda.generation != Some(self.desired.generation)
+    /// Whether the agenda, with what this plan made of it, still has a schedule due by now.
+    pub fn is_planned_by_now(&self, key: &ScheduleKey) -> bool {
+        let staged = self.staged.agenda.get(key);
+        staged.is_none_or(|at| at.is_some_and(|at| at <= self.now))
     }
 
     pub fn source(&self) -> SourceStatus {

@@ -9,6 +9,7 @@ pub(crate) mod after;
 mod anchor;
 mod anew;
 pub mod backfill;
+mod beside;
 mod catchup;
 mod concurrency;
 mod cut;

@@ -102,7 +102,7 @@ pub(super) fn admitted(
         key,
         version: object.etl.version,
         spec: object.hash.clone(),
-        commit: object.commit.clone(),
+        commit: object.commit.to_string(),
         trigger,
         window,
         params,

@@ -16,6 +16,7 @@ use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
+mod accept;
 mod anew;
 mod backfill;
 mod comes_back;
@@ -35,7 +36,7 @@ fn etl(name: &str, spec: &str) -> (String, AcceptedFile) {
     let text = format!(
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n{spec}  tasks:\n    load: {{image: x, retries: {{limit: 1, delay: 10s}}}}\n"
     );
-    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text })
+    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() })
 }
 
 impl Story {
@@ -289,14 +290,14 @@ fn a_service_that_swarm_has_no_task_of_ends_as_vanished() {
 fn reading(files: &[(&str, &str)]) -> Observed {
     let blob = |text: &str| Blob { id: text.to_owned(), bytes: text.as_bytes().to_vec() };
     let files = files.iter().map(|(path, text)| ((*path).to_owned(), blob(text))).collect();
-    let tree = Tree { commit: "d".into(), files, refused: BTreeMap::new() };
+    let tree = Tree { commit: "d".into(), files, ..Tree::default() };
     Observed { readings: vec![Reading { at: at(0), allow_prune: false, result: Ok(tree) }], ..seen([]) }
 }
 
 #[test]
 fn what_git_takes_away_is_held_unless_most_stays() {
     let files = [etl("one", ""), etl("two", ""), etl("three", "")];
-    let text = |index: usize| files[index].1.text.as_str();
+    let text = |index: usize| &*files[index].1.text;
     for (what, tree, in_force, held) in [
         (
             "nothing changed",

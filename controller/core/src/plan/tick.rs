@@ -1,7 +1,8 @@
 //! Ticks: when schedules are due, and what becomes of each due tick. A tick becomes at most one run, since its run's name is
 //! a pure function of schedule, version and instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,10 +25,16 @@ use crate::run::{Run, Trigger};
 use crate::spec::{ConcurrencyPolicy, ParamValue, Schedule, When, check_param_values};
 use crate::window::Window;
 
-/// Instants looked at in one go while searching for the newest; the search starts near `now` and widens.
-const SEARCHED_MAX: usize = 4_096;
+/// The search for the newest ticks starts near `now` and widens; so many more than four times the wanted are too many to go through.
+const SEARCHED_MORE: usize = 64;
+/// Halvings of all of time that leave less than a second.
+const HALVINGS_MAX: usize = 64;
+/// Schedules looked at in one pass after a start: a million would hold up the loop for many seconds.
+const LOOKED_AT_MAX: usize = 10_000;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
 const COUNTED_MAX: u64 = 1_000;
+/// Those of all schedules that one pass counts: after an outage, many schedules have too many.
+pub(super) const COUNTED_IN_PASS_MAX: u64 = 1_000_000;
 
 /// Until the pass that follows at once.
 const SOON: SignedDuration = SignedDuration::from_millis(1);
@@ -75,35 +82,79 @@ pub fn delay(schedule: &Schedule) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(share).unwrap_or(0))
 }
 
-/// Looks at every schedule once after specs changed, else only at those that are due.
+/// Looks at the schedules that are due, and at those that changed: after a start that is every one, some of them in each pass.
 pub(super) fn decide(draft: &mut Draft) {
     // Before the first list, running work of a lost store is not known yet: a tick could double it.
     if draft.observed.swarm == SwarmHealth::Unknown {
         return;
     }
-    let desired = draft.desired;
-    if draft.agenda_is_stale() {
-        forget_removed(draft);
-        for object in desired.schedules.values() {
-            look_at(draft, object);
+    let (desired, agenda) = (draft.desired, &draft.recorded.agenda);
+    let touched = agenda.generation.and_then(|generation| desired.touched_since(generation));
+    let is_stale = agenda.generation != Some(desired.generation);
+    let mut seen = BTreeSet::new();
+    match (touched, agenda.reached.as_ref()) {
+        (None, _) => look_at_more(draft, None),
+        (Some(touched), reached) => {
+            touched.iter().for_each(|key| look_at_changed(draft, key));
+            seen = touched;
+            match reached {
+                Some(reached) => look_at_more(draft, Some(reached)),
+                None if is_stale => draft.change(Change::AgendaBuilt { generation: desired.generation }),
+                None => {}
+            }
         }
-        draft.change(Change::AgendaBuilt { generation: desired.generation });
-        return;
     }
     let due: Vec<ScheduleKey> = draft.recorded.agenda.due_by(draft.now).cloned().collect();
-    for key in due {
-        match desired.schedules.get(&key) {
-            Some(object) => look_at(draft, object),
-            None => draft.change(Change::TickPlanned { schedule: key, at: None }),
+    due.iter().filter(|key| !seen.contains(*key)).for_each(|key| look_at_due(draft, key));
+}
+
+fn look_at_changed(draft: &mut Draft, key: &ScheduleKey) {
+    match draft.desired.schedules.get(key) {
+        Some(object) => look_at(draft, object),
+        None => forget(draft, key.clone()),
+    }
+}
+
+fn look_at_due(draft: &mut Draft, key: &ScheduleKey) {
+    match draft.desired.schedules.get(key) {
+        Some(object) if draft.is_planned_by_now(key) => look_at(draft, object),
+        Some(_) => {}
+        None => draft.change(Change::TickPlanned { schedule: key.clone(), at: None }),
+    }
+}
+
+/// Goes on with every schedule, from where the last pass stopped.
+fn look_at_more(draft: &mut Draft, reached: Option<&ScheduleKey>) {
+    let desired = draft.desired;
+    if reached.is_none() {
+        forget_removed(draft);
+    }
+    let from = reached.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
+    let mut rest = desired.schedules.range((from, Bound::Unbounded));
+    let mut last = None;
+    for (key, object) in rest.by_ref().take(LOOKED_AT_MAX) {
+        look_at(draft, object);
+        last = Some(key);
+    }
+    let generation = desired.generation;
+    match last.filter(|_| rest.next().is_some()) {
+        Some(last) => {
+            draft.change(Change::AgendaReached { generation, schedule: last.clone() });
+            draft.wake(draft.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(draft.now));
         }
+        None => draft.change(Change::AgendaBuilt { generation }),
     }
 }
 
 fn forget_removed(draft: &mut Draft) {
     let known = draft.recorded.schedules.keys();
     let gone: Vec<_> = known.filter(|key| !draft.desired.schedules.contains_key(*key)).cloned().collect();
-    for schedule in gone {
-        draft.change(Change::TickPlanned { schedule: schedule.clone(), at: None });
+    gone.into_iter().for_each(|schedule| forget(draft, schedule));
+}
+
+fn forget(draft: &mut Draft, schedule: ScheduleKey) {
+    draft.change(Change::TickPlanned { schedule: schedule.clone(), at: None });
+    if draft.schedule(&schedule).is_some() {
         draft.change(Change::ScheduleForgotten { schedule });
     }
 }
@@ -143,7 +194,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         return;
     };
     let now = draft.now.saturating_sub(delay(schedule)).unwrap_or(Timestamp::MIN);
-    let due = due(schedule, &record, now);
+    let due = due(draft, schedule, &record, now);
     let Some(newest) = due.ticks.last().copied() else { return };
     let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
         refused_by_clock(schedule, &record, tick, now, draft.now)
@@ -175,26 +226,31 @@ pub(super) fn ask_for(draft: &mut Draft, etl: &EtlObject, window: Option<Window>
     }
 }
 
-fn due(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
+fn due(draft: &mut Draft, schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Due {
     if matches!(schedule.when, When::AfterCompletion(_)) {
         let ticks = next_due(schedule, record).filter(|tick| *tick <= now).into_iter().collect();
         return Due { ticks, dropped: None };
     }
     let from = record.decided_until;
     let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.catchup_limit);
-    let dropped = dropped.map(|newest| (newest, count(schedule, record.first_seen, from, newest)));
+    let dropped = dropped.map(|newest| {
+        let most = COUNTED_MAX.min(draft.to_count).max(1);
+        let counted = count(schedule, record.first_seen, from, newest, most);
+        draft.to_count = draft.to_count.saturating_sub(counted);
+        (newest, counted)
+    });
     Due { ticks, dropped }
 }
 
 /// How many ticks there are after `from`, up to and with `until`; at least so many, if they are very many.
-fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp) -> u64 {
+fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp, most: u64) -> u64 {
     let first = next_tick(schedule, first_seen, from);
     if let (When::Every(period), Some(first)) = (&schedule.when, first) {
         let more = until.duration_since(first).as_secs().checked_div(period.as_secs()).unwrap_or(0);
         return u64::try_from(more).map_or(0, |more| more + 1);
     }
     let ticks = std::iter::successors(first, |tick| next_tick(schedule, first_seen, *tick));
-    let most = usize::try_from(COUNTED_MAX).unwrap_or(usize::MAX);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     ticks.take_while(|tick| *tick <= until).take(most).count() as u64
 }
 
@@ -207,10 +263,11 @@ fn newest_ticks(
     most: usize,
 ) -> (Vec<Timestamp>, Option<Timestamp>) {
     let until = schedule.end_at.map_or(until, |end| until.min(end));
+    let search = Search { schedule, first_seen, until, wanted: most.saturating_add(1) };
     let mut span = SignedDuration::from_mins(1);
     loop {
         let near = until.checked_sub(span).unwrap_or(Timestamp::MIN).max(from);
-        let mut ticks = ticks_between(schedule, first_seen, near, until);
+        let mut ticks = search.after(near).unwrap_or_else(|| search.narrowed(near));
         if ticks.len() > most {
             let kept = ticks.split_off(ticks.len() - most);
             return (kept, ticks.pop());
@@ -222,23 +279,48 @@ fn newest_ticks(
     }
 }
 
-fn ticks_between(
-    schedule: &Schedule,
+/// A search for the newest ticks of a schedule. A clock may be dense for long and then quiet, so neither steps nor spans are
+/// walked through one by one.
+struct Search<'a> {
+    schedule: &'a Schedule,
     first_seen: Timestamp,
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<Timestamp> {
-    let mut ticks = Vec::new();
-    let mut after = from;
-    while let Some(tick) = next_tick(schedule, first_seen, after).filter(|tick| *tick <= to) {
-        ticks.push(tick);
-        if ticks.len() == SEARCHED_MAX {
-            // Only a schedule of seconds gets here within the first minutes, where the newest are few: keep those.
-            ticks.drain(..SEARCHED_MAX / 2);
-        }
-        after = tick;
+    until: Timestamp,
+    wanted: usize,
+}
+
+impl Search<'_> {
+    /// All ticks after `from`, unless they are many more than wanted.
+    fn after(&self, from: Timestamp) -> Option<Vec<Timestamp>> {
+        let most = self.wanted.saturating_mul(4).saturating_add(SEARCHED_MORE);
+        let ticks: Vec<Timestamp> = self.ticks(from).take(most).collect();
+        (ticks.len() < most).then_some(ticks)
     }
-    ticks
+
+    fn ticks(&self, from: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let next = |after: Timestamp| {
+            next_tick(self.schedule, self.first_seen, after).filter(|tick| *tick <= self.until)
+        };
+        std::iter::successors(next(from), move |tick| next(*tick))
+    }
+
+    /// Ticks after an instant that is as late as it may be: as many as wanted, and not many more. There are too many after `from`.
+    fn narrowed(&self, from: Timestamp) -> Vec<Timestamp> {
+        let (mut enough, mut few) = (from, self.until);
+        // Halved each time. Ticks have whole seconds, so that it ends long before the bound.
+        for _ in 0..HALVINGS_MAX {
+            let half = few.duration_since(enough) / 2;
+            let middle = enough.saturating_add(half).unwrap_or(few);
+            if self.ticks(middle).take(self.wanted).count() < self.wanted {
+                few = middle;
+                continue;
+            }
+            enough = middle;
+            if let Some(ticks) = self.after(enough) {
+                return ticks;
+            }
+        }
+        self.ticks(enough).take(self.wanted).collect()
+    }
 }
 
 fn refused_by_clock(

@@ -25,7 +25,10 @@ impl Staged {
             Change::TickPlanned { schedule, at } => {
                 self.agenda.insert(schedule.clone(), *at);
             }
-            Change::AgendaBuilt { generation } => self.agenda_generation = Some(*generation),
+            Change::AgendaBuilt { generation } => self.agenda_reached = Some((*generation, None)),
+            Change::AgendaReached { generation, schedule } => {
+                self.agenda_reached = Some((*generation, Some(schedule.clone())));
+            }
             Change::Swept { at } => self.swept_at = Some(*at),
             Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }

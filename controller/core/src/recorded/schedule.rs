@@ -1,6 +1,7 @@
 //! What is recorded of a schedule. Plain values; what follows from them is decided in `plan`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub struct ScheduleRecord {
     #[serde(default = "first_version")]
     pub version: u32,
     /// What its clock looked like; a change of it re-anchors.
-    pub fingerprint: String,
+    pub fingerprint: Arc<str>,
     /// Ticks up to and with this instant are decided.
     pub decided_until: Timestamp,
     /// Where its next window begins: the end of the last one, if its ticks close windows.
@@ -61,7 +62,7 @@ impl ScheduleRecord {
         Self {
             first_seen: Timestamp::from_second(at.as_second()).unwrap_or(at),
             version: first_version(),
-            fingerprint: String::new(),
+            fingerprint: "".into(),
             decided_until: at,
             window_end: None,
             last_tick: None,

@@ -1,6 +1,6 @@
 //! Checks across files: names that meet twice, Schedules without their ETL, parameters that do not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{BAD_PARAM, DEFINED_TWICE, Fault, Span, UNKNOWN_ETL};
 use super::file::{Located, Object, ObjectKind, ParsedFile};
@@ -10,11 +10,37 @@ use super::model_schedule::{Schedule, When};
 use super::nearest::did_you_mean;
 use super::params::{ParamFault, param_faults, unknown_param};
 use super::tree::FAULTS_MAX;
-use crate::name::{EtlKey, ObjectKey};
+use crate::name::{EtlKey, Name, ObjectKey};
+
+/// ETLs of files that are not among those checked, but will be in force beside them.
+pub(crate) trait Elsewhere {
+    /// The ETL of that key.
+    fn etl(&self, key: &EtlKey) -> Option<&Etl>;
+    /// All names of a project's ETLs, in order.
+    fn names(&self, project: &Name) -> Vec<&Name>;
+}
+
+/// There are no other files.
+struct Nowhere;
+
+impl Elsewhere for Nowhere {
+    fn etl(&self, _: &EtlKey) -> Option<&Etl> {
+        None
+    }
+
+    fn names(&self, _: &Name) -> Vec<&Name> {
+        Vec::new()
+    }
+}
 
 /// Faults that only files together have, in the order of files. Objects with faults of their own count as there,
 /// so that one fault is not told twice.
 pub fn check_together(files: &[ParsedFile]) -> Vec<Fault> {
+    check_among(files, &Nowhere)
+}
+
+/// The faults that these files have together, beside others that are looked up where one of these needs them.
+pub(crate) fn check_among(files: &[ParsedFile], elsewhere: &impl Elsewhere) -> Vec<Fault> {
     let mut faults = defined_twice(files);
     let etls: BTreeMap<&EtlKey, &Etl> = objects(files).filter_map(|object| etl_of(&object.value)).collect();
     let broken =
@@ -22,21 +48,26 @@ pub fn check_together(files: &[ParsedFile]) -> Vec<Fault> {
     for object in objects(files) {
         let Object::Schedule(schedule) = &object.value else { continue };
         let key = EtlKey::new(schedule.key.project.clone(), schedule.etl.clone());
-        match etls.get(&key) {
+        match etls.get(&key).copied().or_else(|| elsewhere.etl(&key)) {
             Some(etl) => {
                 faults.extend(params_that_do_not_fit(object, schedule, etl));
-                let is_known = |etl: &EtlKey| etls.contains_key(etl) || broken(etl);
+                let is_known =
+                    |etl: &EtlKey| etls.contains_key(etl) || elsewhere.etl(etl).is_some() || broken(etl);
                 let names = || {
                     let own = etls.keys().filter(|other| other.project == key.project);
-                    own.map(|other| other.name.clone()).collect()
+                    let own = own.map(|other| &other.name);
+                    own.chain(elsewhere.names(&key.project)).cloned().collect()
                 };
                 faults.extend(unknown_inputs(object, schedule, is_known, names));
             }
             None if broken(&key) => {}
             None => {
                 // Finding the name that was meant takes time; who has this many faults begins with the first.
-                let known = etls.keys().copied().filter(|_| faults.len() < FAULTS_MAX);
-                let fault = unknown_etl(object, &key, known);
+                let is_told = faults.len() < FAULTS_MAX;
+                let others = if is_told { elsewhere.names(&key.project) } else { Vec::new() };
+                let ours = etls.keys().filter(|other| is_told && other.project == key.project);
+                let known: BTreeSet<&Name> = ours.map(|other| &other.name).chain(others).collect();
+                let fault = unknown_etl(object, &key, &known);
                 faults.push(fault);
             }
         }
@@ -93,9 +124,8 @@ fn mark(object: &Located<Object>, key: &str) -> Span {
     object.marks.get(key).unwrap_or(&object.at).clone()
 }
 
-fn unknown_etl<'k>(object: &Located<Object>, key: &EtlKey, known: impl Iterator<Item = &'k EtlKey>) -> Fault {
-    let same_project: Vec<&EtlKey> = known.filter(|other| other.project == key.project).collect();
-    let names = same_project.iter().map(|other| other.name.as_str());
+fn unknown_etl(object: &Located<Object>, key: &EtlKey, known: &BTreeSet<&Name>) -> Fault {
+    let names = known.iter().map(|name| name.as_str());
     let message = format!("no ETL `{}` in project `{}`", key.name, key.project);
     let help = did_you_mean(key.name.as_str(), names)
         .unwrap_or_else(|| "a Schedule starts an ETL of its own project".to_owned());

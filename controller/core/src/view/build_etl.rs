@@ -84,8 +84,8 @@ fn etl_status(recorded: &Recorded, object: &EtlObject, next_tick: Option<Timesta
         windows_complete_until: windows.as_ref().and_then(|(ledger, _)| ledger.complete_until()),
         window_gaps: windows.map_or(0, |(_, gaps)| gaps.len()),
         reset: recorded.resets.get(&object.etl.key).map(reset_view),
-        commit: object.commit.clone(),
-        file: object.file.clone(),
+        commit: object.commit.to_string(),
+        file: object.file.to_string(),
     }
 }
 

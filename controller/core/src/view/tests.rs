@@ -266,7 +266,7 @@ fn an_etl_shows_its_clock_its_newest_run_and_whether_its_file_is_in_force() {
     let mut recorded = recorded(run);
     recorded.schedules.insert(etl_key(), schedule_record(None));
     let mut desired = Desired::default();
-    let file = "rna.etl.yaml".to_owned();
+    let file: Arc<str> = "rna.etl.yaml".into();
     let object =
         EtlObject { etl: Arc::new(etl()), hash: "hash".into(), file: file.clone(), commit: "c0ffee".into() };
     desired.schedules.insert(etl_key(), Arc::new(schedule(daily())));
@@ -279,7 +279,7 @@ fn an_etl_shows_its_clock_its_newest_run_and_whether_its_file_is_in_force() {
     assert_eq!(view.metadata.creation_timestamp, Some(at(0)));
     assert_eq!(view.status.conditions[0].status, "True");
     let faults = crate::source::FileFaults { faults: vec![], rendered: "rna.etl.yaml:1:1 error".into() };
-    recorded.source.faults.insert(file, faults);
+    recorded.source.faults.insert(file.to_string(), faults);
     let ready = etl_view(&recorded, &desired, &object, at(100)).status.conditions.remove(0);
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "InvalidSpec"));
     let shown = schedule_view(&recorded, &schedule(daily()), at(100));

@@ -140,7 +140,7 @@ fn desired(schedule: &str) -> Desired {
     let text = format!(
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: rna}}\nspec:\n  schedule: {{{schedule}}}\n  tasks: {{t: {{image: a}}}}\n"
     );
-    let file = AcceptedFile { blob: "b".into(), commit: "c".into(), text };
+    let file = AcceptedFile { blob: "b".into(), commit: "c".into(), text: text.into() };
     Desired::build(
         &BTreeMap::from([("rna.etl.yaml".to_owned(), file)]),
         &BTreeMap::new(),

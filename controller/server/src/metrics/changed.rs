@@ -86,6 +86,7 @@ pub(super) fn count(
             | Change::AttemptReleased { .. }
             | Change::TickPlanned { .. }
             | Change::AgendaBuilt { .. }
+            | Change::AgendaReached { .. }
             | Change::Swept { .. } => {}
         }
     }

@@ -88,7 +88,7 @@ fn whole(recorded: &Recorded) -> u64 {
         return 0;
     }
     assert!(recorded.files.values().all(|file| file.text.starts_with(&format!("{number}\n"))));
-    assert!(recorded.schedules.values().all(|schedule| schedule.fingerprint == number.to_string()));
+    assert!(recorded.schedules.values().all(|schedule| *schedule.fingerprint == *number.to_string()));
     assert_eq!((recorded.files.len(), recorded.schedules.len()), (1, 1));
     let runs =
         recorded.runs.values().map(|run| run.version.into()).collect::<std::collections::BTreeSet<u64>>();

@@ -185,7 +185,7 @@ impl Dice {
         }
         staged.counters = Some(Counters { fence: self.number() });
         for path in ["a.etl.yaml", "projects/north/ä b.etl.yaml", "a.etl.yaml0"] {
-            let file = AcceptedFile { blob: self.text(), commit: self.text(), text: self.long_text() };
+            let file = AcceptedFile { blob: self.text(), commit: self.text(), text: self.long_text().into() };
             staged.files.insert(path.into(), Some(file));
         }
         for version in [1, 2, 11] {
@@ -264,7 +264,7 @@ impl Dice {
         ScheduleRecord {
             first_seen: self.at(),
             version: 3,
-            fingerprint: self.text(),
+            fingerprint: self.text().into(),
             decided_until: self.at(),
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),

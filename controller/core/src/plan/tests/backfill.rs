@@ -20,7 +20,7 @@ pub(super) type Pair = (i64, i64);
 pub(super) fn etl(name: &str, spec: &str) -> (String, AcceptedFile) {
     let (path, file) = super::etl(name, spec);
     let text = file.text.replace(", retries: {limit: 1, delay: 10s}", "");
-    (path, AcceptedFile { blob: text.clone(), text, ..file })
+    (path, AcceptedFile { blob: text.clone(), text: text.into(), ..file })
 }
 
 /// An ETL whose ticks come every 100 seconds, seen first at 0; nothing ticks before 100.

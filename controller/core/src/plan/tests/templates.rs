@@ -11,7 +11,7 @@ fn tasks(lines: &str) -> Story {
     let text = format!(
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: hello}}\nspec:\n  params: {{mode: {{type: string, default: full}}, dry: {{type: boolean, default: false}}}}\n  tasks:\n    {lines}\n"
     );
-    let file = AcceptedFile { blob: text.clone(), commit: "c".into(), text };
+    let file = AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() };
     let story = Story::with([("hello.etl.yaml".to_owned(), file)]);
     assert_eq!(story.desired.etls.len(), 1, "the spec has faults: {lines}");
     story

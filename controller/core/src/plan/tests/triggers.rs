@@ -10,7 +10,7 @@ fn file(name: &str, spec: &str, task: &str) -> (String, AcceptedFile) {
     let text = format!(
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n{spec}  tasks:\n    load: {{image: x{task}}}\n"
     );
-    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text })
+    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() })
 }
 
 fn scheduled(name: &str, schedule: &str) -> (String, AcceptedFile) {

@@ -118,7 +118,10 @@ fn of_several_schedules_the_one_inside_of_the_etl_cuts() {
         let text = format!(
             "apiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: {name}}}\nspec: {{etl: hello, every: {period}}}\n"
         );
-        (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text })
+        (
+            format!("{name}.etl.yaml"),
+            AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() },
+        )
     };
     let inline = etl("hello", "  schedule: {every: 100s}\n");
     let mut story = Story::with([inline, other("fast", "10s")]);
