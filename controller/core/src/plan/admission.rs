@@ -41,9 +41,10 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
             draft.explain(key, None, WaitsFor::ActiveRuns { active: *active, limit });
             continue;
         }
-        *active += 1;
         draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
         super::flow::advance_started(draft, key);
+        // One whose tasks are all decided is over at once, and its place is free for the next.
+        *active += u32::from(draft.run(key).is_some_and(Run::is_active));
     }
 }
 

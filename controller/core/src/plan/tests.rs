@@ -18,6 +18,7 @@ use crate::source::{Blob, Reading, Tree};
 
 mod comes_back;
 mod cronjob;
+mod strangers;
 mod windows;
 
 /// A record that passes alter, and the specs in force.
