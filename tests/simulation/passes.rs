@@ -100,7 +100,7 @@ impl Sim {
             let stopped =
                 task.desired >= etl_core::observed::SwarmTaskState::Shutdown || attempt.stopping.is_some();
             let node = self.swarm.node_of(task).is_some_and(|node| node.status != NodeStatus::Ready);
-            if attempt.end.is_some() && !stopped && !node && self.is_its_own(attempt, &task.service) {
+            if attempt.end.is_some() && !stopped && !node && self.is_its_own(key, attempt, &task.service) {
                 forgotten = Some(format!("{key} ended as {:?}", attempt.end));
             }
         }

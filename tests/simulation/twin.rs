@@ -6,7 +6,8 @@
 //! what is recorded as succeeded did succeed; and when the second is gone, everything comes to its end under the first.
 //!
 //! What cannot hold over two stores, and is excused: that work is done once. Each store may run the same tick, one after the other; one
-//! may clear away what ended before the other saw it, which then says `Vanished` and tries again. Tasks learn of it by their fence.
+//! may clear away what ended before the other saw it, which then says `Vanished` and tries again, so that a task may be tried more
+//! often than its spec says. Tasks learn of it by their fence.
 
 use etl_core::name::AttemptKey;
 use etl_core::outcome::Outcome;
@@ -120,8 +121,9 @@ impl Sim {
 
     /// Whether an attempt's service is one that the controller whose turn it is made and knows: the other watches its own, and a
     /// creation that came through after the other had cleared the name away is seen with the next list.
-    pub fn is_its_own(&self, attempt: &Attempt, service: &str) -> bool {
-        let known = attempt.service.as_deref() == Some(service) || !self.ledger.is_shared();
+    pub fn is_its_own(&self, key: &AttemptKey, attempt: &Attempt, service: &str) -> bool {
+        let once = self.ledger.attempts.get(key).is_none_or(|truth| truth.containers <= 1);
+        let known = attempt.service.as_deref() == Some(service) && once || !self.ledger.is_shared();
         let made = self.swarm.services.get(service);
         known && made.is_none_or(|made| made.twins == is_twins(self.process.life))
     }
