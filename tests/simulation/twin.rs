@@ -25,7 +25,7 @@ use crate::time::{MINUTE, SECOND};
 /// The second controller's lives are counted from here.
 const TWIN_LIVES: Life = 1 << 20;
 /// One seed in so many thousand has a second controller for a while.
-const TWIN_SHARE: u64 = 1000;
+const TWIN_SHARE: u64 = 60;
 
 /// A controller beside the one that turns: what is its own.
 #[derive(Debug)]
