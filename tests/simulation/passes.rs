@@ -80,7 +80,8 @@ impl Sim {
                 let waits =
                     (Phase::Pending..Phase::Running).contains(&attempt.phase) && attempt.stopping.is_none();
                 let limit = spec.start_timeout.max(NO_ROOM_MAX);
-                let waits = waits && !self.is_over(Some(task));
+                // A clock that was set back makes every wait longer.
+                let waits = waits && !self.is_over(Some(task)) && attempt.intended_at <= now;
                 if waits && now.duration_since(attempt.phase_since) > limit && task.stuck.is_none() {
                     silent = Some(run.attempt_key(name, attempt.number));
                 }
@@ -123,12 +124,13 @@ impl Sim {
             wake_at.and_then(|at| at.checked_sub(millisecond).ok()).unwrap_or(resync).min(resync).max(now);
         let plan = plan(&process.desired, &observed(process), &process.recorded, at);
         self.tally.probes += 1;
-        // What another controller made under the same name is seen without time passing.
-        let shared = self.ledger.is_shared();
-        let theirs = |change: &Change| {
-            shared && matches!(change, Change::AttemptCreated { .. } | Change::AttemptEnded { .. })
-        };
-        let change = plan.changes.iter().find(|change| change.is_durable() && !theirs(change));
+        // What another controller made under the same name is seen without time passing, and more follows from it.
+        let theirs =
+            |change: &Change| matches!(change, Change::AttemptCreated { .. } | Change::AttemptEnded { .. });
+        if self.ledger.is_shared() && plan.changes.iter().any(theirs) {
+            return;
+        }
+        let change = plan.changes.iter().find(|change| change.is_durable());
         let work =
             change.map(|change| format!("{change:?}")).or(plan.actions.first().map(|one| format!("{one:?}")));
         if let Some(work) = work {
