@@ -3,13 +3,17 @@
 
 CARGO ?= cargo
 SEEDS ?= 2000
-KILLS ?= 50
+KILLS ?= 100
+# What `make soak` drives, beside a death at every point of the crash sweep.
+SOAK_SEEDS ?= 100000
+SOAK_TICKS ?= 1000000
+SOAK_KILLS ?= 1000
 SWARM ?= lab
 export SWARM KILLS
 # Only the demo takes a Swarm that is there; the tests and the bench always start their own.
 demo_needs = $(if $(filter lab,$(SWARM)),install,need-git)
 
-.PHONY: help demo up down build check test unit sim e2e bench schema install install-tests need-git
+.PHONY: help demo up down build check test unit sim e2e soak bench schema install install-tests need-git
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -55,6 +59,14 @@ e2e: install-tests build ## on a real Swarm: the lab's own faults, the Swarm doo
 	$(CARGO) test --release --locked -p etl-swarm --test real --test tls -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1
 	$(CARGO) test --release --locked -p etl-tests --test stack -- --test-threads=1
+
+soak: export SOAK_FIGURES = $(CURDIR)/target/soak.json
+soak: install-tests build ## the proof at length: 100,000 seeds, 1,000 kills, a death at every commit and call; target/soak.json
+	@mkdir -p target && rm -f $(SOAK_FIGURES)
+	$(CARGO) run --release --locked -p etl-tests --bin simulate -- --seeds $(SOAK_SEEDS) --ticks-min $(SOAK_TICKS)
+	KILLS=$(SOAK_KILLS) $(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1 killed_again
+	SWEEP_EVERY=1 $(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1 whenever_it_dies
+	@cat $(SOAK_FIGURES)
 
 bench: install build ## ratios to a floor measured in the same run, written to target/bench.json
 	$(CARGO) run --release --locked -p etl-tests --bin bench

@@ -2,13 +2,14 @@
 //! no line of log lost, no service left over. Counted on the engines, not only in our own records.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use etl_lab::{Lab, LabOptions, wait_until};
 use serde_json::Value;
 
 use etl_tests::controller::{Controller, PATIENCE, etl, nothing_left};
+use etl_tests::figures::add_figures;
 
 /// A busy minute: chains and single tasks, ticks every second or two, some of which fail once.
 const QUICK: &str = "schedule: {every: 2s, concurrencyPolicy: Allow}";
@@ -16,7 +17,7 @@ const LINES: u32 = 20;
 
 #[test]
 fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
-    let kills: u32 = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(50);
+    let kills: u32 = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     let lab = Lab::up(LabOptions::new("e2e-killed").nodes(3))?;
     let watch = lab.watch_starts()?;
     let keep = ["--runs-keep-succeeded", "100000", "--runs-keep-failed", "100000", "--attempts-max", "6"];
@@ -26,13 +27,18 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
     controller.wait_ready()?;
     wait_until("both schedules to be followed", PATIENCE, || Ok(next_ticks(&controller)?.len() == 2))?;
     let first = next_ticks(&controller)?;
+    let (mut ended_by_itself, began) = (0, Instant::now());
     for kill in 0..kills {
         // Spread over a pass, a flush, a create and a drain: the moment is the point, not the length.
         std::thread::sleep(Duration::from_millis(u64::from(kill * 379 % 1_500)));
+        ended_by_itself += u32::from(controller.is_dead()?);
         controller.kill()?;
         controller.start()?;
     }
     controller.wait_ready()?;
+    let took = began.elapsed();
+    assert_eq!(ended_by_itself, 0, "a store could not be opened: {}", controller.tail());
+    let opened = controller.log_lines("the controller runs")?;
     let last = next_ticks(&controller)?;
     stop_ticking(&controller)?;
     let runs = controller.list(&["runs", "--limit", "100000"])?;
@@ -45,7 +51,14 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() -> anyhow::Result<()> {
     nothing_left(&lab, &controller)?;
     every_attempt_was_one_container(&watch, &attempts)?;
     eprintln!("{kills} kills, {} runs, {} attempts: none lost, none doubled", runs.len(), attempts.len());
-    Ok(())
+    add_figures(&[
+        ("kills", kills.into()),
+        ("kills_seconds", took.as_secs().into()),
+        ("unopenable_stores", ended_by_itself.into()),
+        ("stores_opened", opened.into()),
+        ("kill_runs", runs.len().into()),
+        ("kill_attempts", attempts.len().into()),
+    ])
 }
 
 fn quick() -> String {

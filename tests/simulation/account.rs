@@ -58,6 +58,7 @@ impl Sim {
                 Change::WindowAsked { ledger, window } => self.account.ask(ledger.clone(), *window),
                 Change::RunAdmitted { run, .. } => self.account_for_run(run),
                 Change::ScheduleDecided { missed, .. } => self.account.ticks += missed.len() as u64,
+                Change::ScheduleForgotten { schedule } => self.forget_ticks_without_data(schedule),
                 _ => {}
             }
         }
@@ -79,6 +80,14 @@ impl Sim {
             }
         }
         self.check_asked(staged);
+    }
+
+    /// Without windows there is no ledger: with a `startAt`, a schedule that comes back starts again what is kept no more.
+    fn forget_ticks_without_data(&mut self, schedule: &ScheduleKey) {
+        let record = self.process.recorded.schedules.get(schedule);
+        if record.is_some_and(|record| record.window_end.is_none()) {
+            self.book.ticks.retain(|(of, ..)| of != schedule);
+        }
     }
 
     fn account_for_run(&mut self, run: &Run) {

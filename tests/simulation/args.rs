@@ -1,10 +1,9 @@
-//! The command line: `simulate --seeds N [--from S] [--seed X] [--steps K]`.
+//! The command line: `simulate --seeds N [--from S] [--seed X] [--steps K] [--ticks-min T]`.
 
 use crate::driver::EVENTS_MAX;
 
 /// How to use it.
-pub const USAGE: &str =
-    "usage: simulate [--seeds N] [--from S] [--steps K], or simulate --seed X [--steps K] to replay one";
+pub const USAGE: &str = "usage: simulate [--seeds N] [--from S] [--steps K] [--ticks-min T], or simulate --seed X [--steps K] to replay one";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,11 +16,13 @@ pub struct Args {
     pub seed: Option<u64>,
     /// Events until the faults end, at most.
     pub steps: u64,
+    /// Fewer decided ticks than this prove too little.
+    pub ticks_min: u64,
 }
 
 impl Default for Args {
     fn default() -> Self {
-        Self { seeds: 200, from: 1, seed: None, steps: EVENTS_MAX }
+        Self { seeds: 200, from: 1, seed: None, steps: EVENTS_MAX, ticks_min: 0 }
     }
 }
 
@@ -37,6 +38,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Args, String> {
             "--from" => args.from = number,
             "--seed" => args.seed = Some(number),
             "--steps" => args.steps = number,
+            "--ticks-min" => args.ticks_min = number,
             _ => return Err(format!("`{word}` is not known")),
         }
     }
@@ -57,6 +59,7 @@ mod tests {
             ("", Ok(Args::default())),
             ("--seeds 5 --from 9", Ok(Args { seeds: 5, from: 9, ..Args::default() })),
             ("--seed 3 --steps 10", Ok(Args { seed: Some(3), steps: 10, ..Args::default() })),
+            ("--ticks-min 9", Ok(Args { ticks_min: 9, ..Args::default() })),
             ("--seeds", Err("`--seeds` needs a number".to_owned())),
             ("--seeds x", Err("`x` is not a number".to_owned())),
             ("--seeds 0", Err("`--seeds 0` would check nothing".to_owned())),

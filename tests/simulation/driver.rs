@@ -12,6 +12,7 @@ use crate::fault::FaultCounts;
 use crate::process::ModelWorld;
 use crate::sim::{Broken, Event, REST_MAX, Sim, Tally};
 use crate::time::{HOUR, MINUTE, Ms, SECOND};
+use crate::twin::Turn;
 
 /// A pass at least this often.
 const RESYNC: Ms = 30 * SECOND;
@@ -71,6 +72,7 @@ fn begin(sim: &mut Sim) -> Ms {
     for (at, event) in [(5 * SECOND, Event::Chaos), (3 * SECOND, Event::People), (MINUTE, Event::Commit)] {
         sim.queue.push(now + at, event);
     }
+    sim.plan_twin();
     now
 }
 
@@ -89,11 +91,13 @@ fn turn(world: &ModelWorld, events_max: u64, over: impl Fn(&Sim) -> bool) {
             sim.tally.events += 1;
             event
         };
-        if let Event::Pass(life) = event {
-            pass(world, life);
-        } else {
-            world.sim().happen(event);
+        let turn = world.sim().take_turns(&event);
+        match event {
+            _ if turn == Turn::Nobody => {}
+            Event::Pass(life) => pass(world, life),
+            event => world.sim().happen(event),
         }
+        world.sim().end_turn(turn);
     }
 }
 
@@ -154,7 +158,13 @@ impl Sim {
                     self.process.following.remove(&attempt);
                 }
             }
-            Event::Restart => self.restart(),
+            Event::Restart(life) => {
+                if life == self.process.life {
+                    self.restart();
+                }
+            }
+            Event::TwinStarts => self.start_twin(),
+            Event::TwinEnds => self.end_twin(),
             Event::ReadGit(life) => self.read_git(life),
             Event::TaskStep(id, token) => self.step_task(id, token),
             Event::Obey(id) => self.obey_now(id),
@@ -189,6 +199,7 @@ impl Sim {
 fn heal(sim: &mut Sim) {
     sim.note(format_args!("everything is healed"));
     sim.calm = true;
+    sim.end_twin();
     sim.api_back();
     sim.git.heal();
     for node in 0..sim.swarm.nodes.len() {

@@ -42,6 +42,9 @@ pub enum Fault {
     ClockForward,
     ClockBack,
     StoreEmptied,
+    TwinOfNothing,
+    TwinOfCopy,
+    TwinEnded,
     SpecEdited,
     VersionRaised,
     SpecBroken,
@@ -61,7 +64,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 57] = [
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAtObserve,
@@ -101,6 +104,9 @@ impl Fault {
         Self::ClockForward,
         Self::ClockBack,
         Self::StoreEmptied,
+        Self::TwinOfNothing,
+        Self::TwinOfCopy,
+        Self::TwinEnded,
         Self::SpecEdited,
         Self::VersionRaised,
         Self::SpecBroken,

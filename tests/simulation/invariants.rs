@@ -89,28 +89,28 @@ impl Sim {
         }
         if let Change::RunForgotten { run } = change {
             // Its name is free again for whoever asks with the same id.
-            self.ledger.admitted.remove(run);
+            self.book.admitted.remove(run);
         }
     }
 
     fn check_admitted(&mut self, run: &Run, changes: &[Change]) {
         // A run that was adopted in part is admitted anew with what is seen of it later.
         let widened = run.trigger == Trigger::Adopted;
-        if self.ledger.admitted.insert(run.key.clone()) {
+        if self.book.admitted.insert(run.key.clone()) {
             self.tally.runs += 1;
         } else if !widened {
             self.fail("I1: a run is admitted once", run.key.to_string());
         }
         match &run.trigger {
             Trigger::Schedule { schedule, tick } => {
-                if !self.ledger.ticks.insert((schedule.clone(), run.version, *tick)) {
+                if !self.book.ticks.insert((schedule.clone(), run.version, *tick)) {
                     self.fail("I1: a tick becomes at most one run", format!("{schedule} at {tick}"));
                 }
                 self.check_concurrency(run, changes);
             }
             Trigger::Adopted => {
                 self.tally.adopted += 1;
-                if self.ledger.stores_lost == 0 {
+                if self.book.stores_lost == 0 {
                     self.fail(
                         "I1: nothing is a stranger to a store that was never lost",
                         run.key.to_string(),
@@ -180,17 +180,17 @@ impl Sim {
         self.tally.attempts += 1;
         let adopted = self.process.snapshot.sightings.iter().any(|seen| seen.attempt == *attempt);
         if adopted {
-            if self.ledger.stores_lost == 0 {
+            if self.book.stores_lost == 0 {
                 self.fail("I1: nothing is a stranger to a store that was never lost", attempt.to_string());
             }
-            self.ledger.fence = self.ledger.fence.max(fence);
+            self.book.fence = self.book.fence.max(fence);
             return;
         }
-        if fence <= self.ledger.fence {
-            let detail = format!("{attempt}: {fence} after {}", self.ledger.fence);
+        if fence <= self.book.fence {
+            let detail = format!("{attempt}: {fence} after {}", self.book.fence);
             self.fail("I1: fencing numbers rise", detail);
         }
-        self.ledger.fence = fence;
+        self.book.fence = fence;
         let live = self.durable.open_runs().flat_map(|run| run.tasks.values());
         let live = live.filter(|task| task.live().is_some()).count();
         let limit = self.process.policy.attempts_max;
@@ -206,7 +206,9 @@ impl Sim {
         if open {
             self.fail("I1: a task has at most one attempt that we have not given up", attempt.to_string());
         }
-        self.check_retries(attempt);
+        if !self.ledger.is_shared() {
+            self.check_retries(attempt);
+        }
     }
 
     /// A retry is within what the run's spec allows, and never follows a success or somebody's word.
@@ -311,8 +313,8 @@ impl Sim {
                 // After a lost store, a tick's run may be there already: adopted, and without a word of its tick.
                 let etl = EtlKey::new(schedule.project.clone(), object.schedule.etl.clone());
                 let run = RunKey::of_tick(&etl, schedule, record.version, tick);
-                let ran = self.ledger.ticks.contains(&(schedule.clone(), record.version, tick))
-                    || self.ledger.admitted.contains(&run);
+                let ran = self.book.ticks.contains(&(schedule.clone(), record.version, tick))
+                    || self.book.admitted.contains(&run);
                 if !ran && !missed.iter().any(|missed| missed.tick == tick) {
                     lost = Some(tick);
                 }

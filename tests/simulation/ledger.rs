@@ -34,30 +34,52 @@ pub struct Truth {
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub attempts: BTreeMap<AttemptKey, Truth>,
+    pub silences: u64,
+    /// Services put there by others; they must stay.
+    pub foreign: BTreeSet<String>,
+    /// Two controllers share the Swarm, or did: any attempt may be made by both, one after the other.
+    shared: bool,
+}
+
+/// What one store gave out.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
     /// The highest fencing number given out by this store.
     pub fence: u64,
     pub admitted: BTreeSet<RunKey>,
     /// By the version that they were decided for: raising it begins anew.
     pub ticks: BTreeSet<(ScheduleKey, u32, Timestamp)>,
     pub stores_lost: u32,
-    pub silences: u64,
-    /// Services put there by others; they must stay.
-    pub foreign: BTreeSet<String>,
+}
+
+impl Book {
+    /// The store is gone: what it knew, nobody knows.
+    pub fn lose_store(&mut self) {
+        *self = Self { stores_lost: self.stores_lost + 1, ..Self::default() };
+    }
 }
 
 impl Ledger {
-    /// The store is gone: what it knew, nobody knows.
-    pub fn lose_store(&mut self) {
-        self.stores_lost += 1;
-        self.fence = 0;
-        self.admitted.clear();
-        self.ticks.clear();
+    /// What is there may be made again by one who does not know of it.
+    pub fn allow_repeats(&mut self) {
         self.attempts.values_mut().for_each(|truth| truth.may_repeat = true);
+    }
+
+    /// Whether two controllers share the Swarm, or did.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// A second controller begins to share the Swarm.
+    pub fn begin_sharing(&mut self) {
+        self.shared = true;
+        self.allow_repeats();
     }
 
     /// What really happened to an attempt.
     pub fn truth(&mut self, attempt: &AttemptKey) -> &mut Truth {
-        self.attempts.entry(attempt.clone()).or_default()
+        let new = Truth { may_repeat: self.shared, ..Truth::default() };
+        self.attempts.entry(attempt.clone()).or_insert(new)
     }
 }
 

@@ -19,6 +19,7 @@ mod report;
 mod sim;
 mod swarm;
 mod time;
+mod twin;
 mod windows;
 mod workload;
 

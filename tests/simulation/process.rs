@@ -292,7 +292,7 @@ impl Sim {
         let old = std::mem::take(&mut self.process);
         self.process = Process { life: old.life + 1, policy: old.policy, ..Process::default() };
         let high = self.dice.one_of([SECOND, 10 * SECOND, 2 * MINUTE, 8 * MINUTE]);
-        self.later(100, high, Event::Restart);
+        self.later(100, high, Event::Restart(self.process.life));
     }
 
     /// The process starts on what the store holds.
@@ -301,7 +301,8 @@ impl Sim {
             self.befalls(Fault::StoreEmptied);
             self.store = etl_store::MemoryStore::new();
             self.durable = Recorded::default();
-            self.ledger.lose_store();
+            self.ledger.allow_repeats();
+            self.book.lose_store();
             self.durable_account.lose_store();
         }
         self.note(format_args!("the process starts"));

@@ -3,16 +3,37 @@
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use etl_tests::figures::add_figures;
 
 use crate::args::Args;
 use crate::driver::{Options, Outcome, drive};
-use crate::fault::FaultCounts;
+use crate::fault::{Fault, FaultCounts};
 use crate::sim::Tally;
 
 /// Seeds from which on every kind of fault must have occurred.
 const SEEDS_FOR_ALL_FAULTS: u64 = 200;
 /// Failures told in full; the others by their seeds.
 const FAILURES_TOLD: usize = 3;
+
+/// Invariants whose breach means that data, or a tick, is lost.
+const LOST: [&str; 5] = [
+    "I2: no window is lost",
+    "I2: no tick is skipped without a trace",
+    "I2: every window is in exactly one state",
+    "I2: the ledger has what was asked for",
+    "I2: a window ends with its run",
+];
+/// Those whose breach means that it is done twice.
+const DOUBLED: [&str; 6] = [
+    "I2: no window is doubled",
+    "I2: no window is taken back",
+    "I1: a tick becomes at most one run",
+    "I1: a run is admitted once",
+    "I1: an attempt's service is created at most once",
+    "I1: an attempt's container is started at most once",
+];
 
 /// What all seeds did.
 #[derive(Debug, Default)]
@@ -90,7 +111,10 @@ pub fn run(args: &Args) -> ExitCode {
             }
         };
     }
+    // For the figures alone: nothing that a simulation does depends on it.
+    let began = std::time::Instant::now();
     let total = drive_all(args);
+    let took = began.elapsed();
     for (seed, _) in total.failures.iter().take(FAILURES_TOLD) {
         tell(*seed, args.steps);
     }
@@ -103,8 +127,38 @@ pub fn run(args: &Args) -> ExitCode {
         println!("these faults never occurred, so nothing was tested about them: {missing:?}");
     }
     let failed = total.failures.len() as u64;
+    let too_few = total.tally.ticks < args.ticks_min;
+    if too_few {
+        println!("{} ticks were decided, fewer than {}", total.tally.ticks, args.ticks_min);
+    }
+    if let Err(error) = figures(&total, took) {
+        println!("the figures cannot be written: {error:#}");
+        return ExitCode::FAILURE;
+    }
     println!("{} passed, {failed} failed", total.seeds - failed);
-    if failed == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && missing.is_empty() && !too_few { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// For `make soak`. A seed ends at the first invariant that it breaks, so lost and doubled are counted in seeds.
+fn figures(total: &Total, took: Duration) -> anyhow::Result<()> {
+    let among = |names: &[&str]| {
+        total.failures.iter().filter(|(_, invariant)| names.contains(&invariant.as_str())).count()
+    };
+    let count =
+        |wanted: Fault| total.counts.iter().find(|(fault, _)| *fault == wanted).map_or(0, |(_, count)| count);
+    add_figures(&[
+        ("seeds", total.seeds.into()),
+        ("simulation_seconds", took.as_secs().into()),
+        ("seeds_broken", total.failures.len().into()),
+        ("ticks", total.tally.ticks.into()),
+        ("lost", among(&LOST).into()),
+        ("doubled", among(&DOUBLED).into()),
+        ("runs", total.tally.runs.into()),
+        ("attempts", total.tally.attempts.into()),
+        ("faults", total.counts.iter().map(|(_, count)| count).sum::<u64>().into()),
+        ("seeds_with_two_controllers", (count(Fault::TwinOfNothing) + count(Fault::TwinOfCopy)).into()),
+        ("virtual_hours", (total.tally.virtual_ms / 3_600_000).into()),
+    ])
 }
 
 /// A failed seed's story: it is driven again, with its trace.

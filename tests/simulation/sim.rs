@@ -14,10 +14,11 @@ use crate::account::Account;
 use crate::dice::Dice;
 use crate::fault::{Fault, FaultCounts};
 use crate::git::Git;
-use crate::ledger::Ledger;
+use crate::ledger::{Book, Ledger};
 use crate::process::{Process, Snapshot};
 use crate::swarm::{ModelNode, Swarm, Wire};
 use crate::time::{HOUR, MINUTE, Ms, Queue, SECOND};
+use crate::twin::Twin;
 
 /// Which incarnation of the controller's process.
 pub type Life = u32;
@@ -45,7 +46,11 @@ pub enum Event {
     /// A followed log breaks.
     Unfollow(Life, AttemptKey),
     /// The process comes back.
-    Restart,
+    Restart(Life),
+    /// Somebody starts a second controller.
+    TwinStarts,
+    /// It is ended.
+    TwinEnds,
     /// Git is read.
     ReadGit(Life),
     /// A Swarm task goes on.
@@ -68,6 +73,36 @@ pub enum Event {
     People,
     /// Somebody commits.
     Commit,
+}
+
+impl Event {
+    /// Whose it is, if it is a process's own.
+    pub fn life(&self) -> Option<Life> {
+        match self {
+            Self::Pass(life)
+            | Self::Ask(life)
+            | Self::Listed(life, _)
+            | Self::Reply(life, _)
+            | Self::Paused(life, _)
+            | Self::AwaitStop(life, _)
+            | Self::Unfollow(life, _)
+            | Self::Restart(life)
+            | Self::ReadGit(life) => Some(*life),
+            Self::Arrive(wire) => wire.life,
+            Self::TwinStarts
+            | Self::TwinEnds
+            | Self::TaskStep(..)
+            | Self::Obey(_)
+            | Self::NodeNotice(..)
+            | Self::NodeReady(..)
+            | Self::NodeBack(_)
+            | Self::ApiBack
+            | Self::Chaos
+            | Self::Repeat(_)
+            | Self::People
+            | Self::Commit => None,
+        }
+    }
 }
 
 /// What the observer got.
@@ -127,9 +162,12 @@ pub struct Sim {
     /// What the store holds, as far as decisions depend on it.
     pub durable: Recorded,
     pub ledger: Ledger,
+    pub book: Book,
     /// What the batches said of data, and what of it is durable.
     pub account: Account,
     pub durable_account: Account,
+    /// A second controller, while there is one.
+    pub twin: Option<Box<Twin>>,
     pub git: Git,
     pub counts: FaultCounts,
     pub mood: Mood,
@@ -168,6 +206,8 @@ impl Sim {
             store: MemoryStore::new(),
             durable: Recorded::default(),
             ledger: Ledger::default(),
+            book: Book::default(),
+            twin: None,
             account: Account::default(),
             durable_account: Account::default(),
             git,

@@ -40,6 +40,11 @@ impl Controller {
     }
 
     pub fn start(&mut self) -> anyhow::Result<()> {
+        self.start_with(&[])
+    }
+
+    /// Starts it with these variables beside its flags.
+    pub fn start_with(&mut self, variables: &[(&str, &str)]) -> anyhow::Result<()> {
         let log = std::fs::File::options().create(true).append(true).open(self.path("controller.log"))?;
         let child = Command::new(binary("etl-controller")?)
             .args(["--controller-name", &self.name, "--docker-host", &self.docker_host])
@@ -55,6 +60,7 @@ impl Controller {
             .arg(self.path("api.sock"))
             .args(["--metrics-listen", "127.0.0.1:0"])
             .args(&self.settings)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -70,6 +76,12 @@ impl Controller {
             child.wait()?;
         }
         Ok(())
+    }
+
+    /// Whether the process ended by itself.
+    pub fn is_dead(&mut self) -> anyhow::Result<bool> {
+        let status = self.child.as_mut().map(Child::try_wait).transpose()?;
+        Ok(status.is_none_or(|status| status.is_some()))
     }
 
     pub fn pid(&self) -> Option<u32> {
@@ -177,6 +189,12 @@ impl Controller {
         let (status, body) = self.page("/metrics")?;
         ensure!(status == 200, "/metrics answers {status}");
         Ok(body.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect())
+    }
+
+    /// How many lines of the controller's own log, over all its lives, hold `text`.
+    pub fn log_lines(&self, text: &str) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(self.path("controller.log"))?;
+        Ok(log.lines().filter(|line| line.contains(text)).count())
     }
 
     /// The end of the controller's own log, for a failed test.

@@ -337,9 +337,10 @@ impl Run {
 }
 
 impl TaskRun {
-    /// The attempt that we have not given up, if any. There is at most one.
+    /// The attempt that we have not given up, if any. There is at most one, but for what another controller started or an older
+    /// store did not know.
     pub fn live(&self) -> Option<&Attempt> {
-        self.attempts.last().filter(|attempt| attempt.end.is_none())
+        self.attempts.iter().rev().find(|attempt| attempt.end.is_none())
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::death::Death;
 use crate::logs::LogKeeper;
 use crate::observer::{Chain, Observer};
 use crate::state::State;
@@ -45,6 +46,7 @@ pub struct Actor {
     creates: tokio::sync::Mutex<Creates>,
     /// How long the newest creations took: apart, since a creation that ended must not wait for those in line.
     took: Mutex<VecDeque<Duration>>,
+    death: Arc<Death>,
     stop: CancellationToken,
 }
 
@@ -62,6 +64,7 @@ impl Actor {
         state: Arc<State>,
         observer: Arc<Observer>,
         creates_per_second: u32,
+        death: Arc<Death>,
         stop: CancellationToken,
     ) -> Self {
         let creates = Creates {
@@ -80,6 +83,7 @@ impl Actor {
             slots,
             creates: tokio::sync::Mutex::new(creates),
             took: Mutex::default(),
+            death,
             stop,
         }
     }
@@ -140,7 +144,8 @@ impl Actor {
             }
             Action::RemoveService { attempt, service } => {
                 let _slot = self.slots.acquire().await;
-                answer(self.swarm.remove(&attempt, service.as_deref()).await.map(|()| Answer::Released))
+                let remove = self.swarm.remove(&attempt, service.as_deref());
+                answer(self.death.around(remove).await.map(|()| Answer::Released))
             }
             Action::InspectService { attempt, service } => {
                 let _slot = self.slots.acquire().await;
@@ -154,7 +159,7 @@ impl Actor {
         self.wait_for_token().await;
         let slot = self.slots.acquire().await;
         let started = clock::instant();
-        let answer = self.swarm.create(draft).await;
+        let answer = self.death.around(self.swarm.create(draft)).await;
         drop(slot);
         let mut took = self.took();
         took.push_back(started.elapsed());
@@ -193,7 +198,7 @@ impl Actor {
         let Some(service) = service else {
             return answer(self.logs.close(attempt, None).await.map(Answer::Stopped));
         };
-        let remove = self.swarm.remove(attempt, Some(&service));
+        let remove = self.death.around(self.swarm.remove(attempt, Some(&service)));
         if !reachable {
             if let Err(error) = remove.await {
                 return Answer::Failed { message: Chain(&error).to_string() };

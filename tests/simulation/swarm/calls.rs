@@ -11,6 +11,7 @@ use crate::behaviour;
 use crate::fault::Fault;
 use crate::sim::{Event, Life, Sim};
 use crate::time::{Ms, SECOND};
+use crate::twin::is_twins;
 
 /// A caller gives up after this long.
 const CALL_TIMEOUT: Ms = 12 * SECOND;
@@ -148,20 +149,20 @@ impl Sim {
     fn carry_out(&mut self, wire: &Wire) -> Option<Answer> {
         let attempt = &wire.attempt;
         match &wire.call {
-            Call::Create(draft) => Some(self.create(draft, attempt, wire.life != Some(self.process.life))),
+            Call::Create(draft) => Some(self.create(draft, wire)),
             Call::Drain { service, reachable } => self.drain_log(wire, service, *reachable),
             Call::Stop { service, grace, reachable } => {
                 self.stop(wire, service.as_deref(), *grace, *reachable)
             }
             Call::Take { service, grace, opened } => {
-                self.remove(attempt, service);
+                self.remove(wire, service);
                 let (deadline, opened) = (self.now + grace + AFTER_GRACE, *opened);
                 self.wait_for_stop(wire.life?, attempt, deadline, opened);
                 None
             }
             Call::Remove { service } => {
                 if let Some(id) = self.resolve(attempt, service.as_deref()) {
-                    self.remove(attempt, &id);
+                    self.remove(wire, &id);
                 }
                 Some(Answer::Released)
             }
@@ -172,7 +173,8 @@ impl Sim {
         }
     }
 
-    fn create(&mut self, draft: &ServiceDraft, attempt: &AttemptKey, late: bool) -> Answer {
+    fn create(&mut self, draft: &ServiceDraft, wire: &Wire) -> Answer {
+        let (attempt, late) = (&wire.attempt, wire.life != Some(self.process.life));
         if behaviour::of(attempt, self.seed).refused {
             self.counts.count(Fault::Refused);
             return Answer::Refused {
@@ -193,7 +195,7 @@ impl Sim {
             };
         }
         self.service_created(attempt, late);
-        let id = self.put_service(draft, attempt, late);
+        let id = self.put_service(draft, attempt, late, wire.life.is_some_and(is_twins));
         self.note(format_args!("service {id} of {attempt} is created{}", if late { ", late" } else { "" }));
         let digest = self.seed.is_multiple_of(2).then(|| format!("{}@sha256:{:064}", draft.image, 7));
         Answer::Created { service: id, digest }
@@ -209,10 +211,12 @@ impl Sim {
         (service.is_some() || found.attempt.as_ref() == Some(attempt)).then_some(id)
     }
 
-    fn remove(&mut self, attempt: &AttemptKey, id: &str) {
+    fn remove(&mut self, wire: &Wire, id: &str) {
+        let attempt = &wire.attempt;
         if self.swarm.services.get(id).is_some_and(|service| service.attempt.as_ref() != Some(attempt)) {
             self.fail("I3: only the attempt's own service is removed", format!("{id} is not of {attempt}"));
         }
+        self.check_not_the_others(attempt, id, wire.life);
         self.note(format_args!("service {id} of {attempt} is removed"));
         self.take_service(id);
     }
@@ -247,7 +251,7 @@ impl Sim {
             return Some(Answer::Stopped(LogSummary { lines, bytes: 0, dropped: 0, complete: true }));
         };
         if !reachable {
-            self.remove(&wire.attempt, &id);
+            self.remove(wire, &id);
             return Some(Answer::Stopped(LogSummary { lines: 0, bytes: 0, dropped: 0, complete: false }));
         }
         let task = self.swarm.services.get(&id).and_then(|service| service.task);

@@ -82,6 +82,8 @@ pub struct Service {
     /// Whose; none of a foreign one.
     pub attempt: Option<AttemptKey>,
     pub task: Option<usize>,
+    /// The second controller made it.
+    pub twins: bool,
 }
 
 /// A Swarm task, as the managers know it and as it is.
@@ -227,7 +229,7 @@ fn avoided(draft: &ServiceDraft) -> Vec<String> {
 
 impl Sim {
     /// Puts a service with its Swarm task into the Swarm.
-    fn put_service(&mut self, draft: &ServiceDraft, attempt: &AttemptKey, late: bool) -> String {
+    fn put_service(&mut self, draft: &ServiceDraft, attempt: &AttemptKey, late: bool, twins: bool) -> String {
         let (id, number) = (format!("s{}", self.swarm.number()), self.swarm.number());
         let label = |name: &str| draft.labels.get(&format!("{LABEL_PREFIX}{name}"));
         let fence = label("fence").and_then(|fence| fence.parse().ok()).unwrap_or(0);
@@ -254,7 +256,7 @@ impl Sim {
         self.swarm.tasks.insert(number, task);
         let (name, labels) = (draft.name.clone(), draft.labels.clone());
         self.swarm.names.insert(name.clone(), id.clone());
-        let service = Service { name, labels, attempt: Some(attempt.clone()), task: Some(number) };
+        let service = Service { name, labels, attempt: Some(attempt.clone()), task: Some(number), twins };
         self.swarm.services.insert(id.clone(), service);
         self.step_later(number, 5, 80);
         id
@@ -265,7 +267,7 @@ impl Sim {
         let id = format!("f{}", self.swarm.number());
         self.swarm.names.insert(name.to_owned(), id.clone());
         let labels = [("com.docker.stack.namespace".to_owned(), "shop".to_owned())].into();
-        let service = Service { name: name.to_owned(), labels, attempt: None, task: None };
+        let service = Service { name: name.to_owned(), labels, attempt: None, task: None, twins: false };
         self.swarm.services.insert(id, service);
     }
 

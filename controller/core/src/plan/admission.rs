@@ -44,13 +44,10 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
             draft.explain(key, None, WaitsFor::ActiveRuns { active: *active, limit });
             continue;
         }
-        *active += 1;
         draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
         super::flow::advance_started(draft, key);
-        // A run whose tasks were all skipped is over, and its place is free.
-        if draft.run(key).is_some_and(|run| run.end.is_some()) {
-            *active -= 1;
-        }
+        // One whose tasks are all decided is over at once, and its place is free for the next.
+        *active += u32::from(draft.run(key).is_some_and(Run::is_active));
     }
 }
 

@@ -8,11 +8,13 @@ use indexmap::IndexMap;
 
 use super::draft::Draft;
 use super::report::find;
+use crate::action::{ActionKey, ActionKind};
 use crate::change::Change;
 use crate::desired::spec_hash;
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Sighting, SwarmTaskState};
-use crate::run::{Run, TaskRun, Trigger};
+use crate::outcome::Outcome;
+use crate::run::{AttemptEnd, Run, TaskRun, Trigger};
 use crate::spec::{Etl, OnNodeLost, Task};
 
 /// Anybody can write a label. We count on from the numbers of what we adopt, so those that no counting reaches are not ours.
@@ -35,9 +37,10 @@ pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting
             Some(known) if known.trigger == Trigger::Adopted => widen(draft, known, &strangers),
             Some(_) => {}
         }
-        for (key, seen) in strangers {
+        for (key, stranger) in strangers {
             if knows(draft, &run, &key.task) {
-                adopt(draft, key, seen);
+                give_up_earlier(draft, key, seen);
+                adopt(draft, key, stranger);
             }
         }
     }
@@ -86,6 +89,23 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
         tasks: tasks.into_iter().map(|task| (task, TaskRun::default())).collect(),
     };
     draft.change(Change::RunAdmitted { run: Box::new(admitted), spec });
+}
+
+/// A store that was restored is behind: whoever started this attempt had given up those before it. One that is seen, or on its way
+/// to the Swarm, tells by itself what becomes of it.
+fn give_up_earlier(draft: &mut Draft, later: &AttemptKey, seen: &BTreeMap<AttemptKey, &Sighting>) {
+    let Some(task) = draft.task(&later.run, &later.task) else { return };
+    let open = task.attempts.iter().filter(|attempt| attempt.end.is_none() && attempt.number < later.number);
+    let open = open.map(|attempt| AttemptKey { number: attempt.number, ..later.clone() });
+    let starts = |attempt: &AttemptKey| {
+        draft.is_in_flight(&ActionKey { attempt: attempt.clone(), kind: ActionKind::Start })
+    };
+    let unseen: Vec<_> = open.filter(|attempt| !seen.contains_key(attempt) && !starts(attempt)).collect();
+    for attempt in unseen {
+        let message = format!("attempt {} was started, and nobody knows what this one did", later.number);
+        let end = AttemptEnd { outcome: Outcome::Vanished, at: draft.now, message };
+        draft.change(Change::AttemptEnded { attempt, end });
+    }
 }
 
 fn adopt(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {

@@ -65,8 +65,8 @@ fn advance_task(draft: &mut Draft, key: &RunKey, name: &Name, spec: &Task) {
     let Some(run) = draft.run(key) else { return };
     let Some(task) = run.tasks.get(name).filter(|task| task.end.is_none()) else { return };
     let (stopping, started, task) = (run.stopping.clone(), run.started_at.is_some(), task.clone());
-    let attempt =
-        task.attempts.last().filter(|attempt| attempt.number > task.forgiven || attempt.end.is_none());
+    let last = task.attempts.last().filter(|attempt| attempt.number > task.forgiven);
+    let attempt = task.live().or(last);
     match (attempt, stopping) {
         (Some(attempt), stopping) if attempt.end.is_none() => {
             let attempt_key = AttemptKey { run: key.clone(), task: name.clone(), number: attempt.number };

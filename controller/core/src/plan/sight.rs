@@ -13,7 +13,7 @@ use crate::change::Change;
 use crate::name::AttemptKey;
 use crate::observed::Sighting;
 use crate::outcome::Outcome;
-use crate::run::{Attempt, AttemptEnd, NodeRef, Phase};
+use crate::run::{Attempt, AttemptEnd, NodeRef, Phase, TaskRun};
 use crate::spec::OnNodeLost;
 
 /// A created service whose Swarm task is not in a list asked for this much later is looked for by itself:
@@ -49,7 +49,7 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
         // The service that was removed may still be listed for a moment; another one of that name came too late.
         let is_ours_to_remove = attempt.service.as_deref() == Some(seen.service.as_str());
         if attempt.is_settled() && !is_ours_to_remove {
-            remove_latecomer(draft, key, seen);
+            remove_latecomer(draft, key, &attempt, seen);
         }
         return;
     }
@@ -66,9 +66,14 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
     }
 }
 
-/// A service of an attempt that is long over: its creation was answered too late to be noticed. It must not run.
-fn remove_latecomer(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
-    use crate::observed::SwarmTaskState::Remove;
+/// A service of an attempt that is long over: its creation was answered too late to be noticed. It must not run. One with another
+/// fence is of a controller beside this one, or of a store that was lost: it is left to run, and cleared away when it is over.
+fn remove_latecomer(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, seen: &Sighting) {
+    use crate::observed::SwarmTaskState::{Complete, Remove};
+    let is_another_s = seen.fence != attempt.fence;
+    if is_another_s && seen.state < Complete {
+        return;
+    }
     if seen.desired != Remove && seen.state != Remove {
         draft.act(Action::RemoveService { attempt: key.clone(), service: Some(seen.service.clone()) });
     }
@@ -175,9 +180,11 @@ fn bounded(draft: &Draft, attempt: &Attempt, at: Timestamp) -> Timestamp {
 fn look_for_missing(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
     for key in draft.open_runs() {
         let Some(run) = draft.run(&key) else { continue };
-        let tasks = run.tasks.iter().filter_map(|(name, task)| Some((name, task.live()?)));
-        let live = tasks.map(|(name, attempt)| (run.attempt_key(name, attempt.number), attempt.clone()));
-        for (attempt_key, attempt) in live.collect::<Vec<_>>() {
+        let of_task = |(name, task): (_, &TaskRun)| -> Vec<(AttemptKey, Attempt)> {
+            let open = task.attempts.iter().filter(|attempt| attempt.end.is_none());
+            open.map(|attempt| (run.attempt_key(name, attempt.number), attempt.clone())).collect()
+        };
+        for (attempt_key, attempt) in run.tasks.iter().flat_map(of_task).collect::<Vec<_>>() {
             if !seen.contains_key(&attempt_key) {
                 look_for(draft, attempt_key, &attempt);
             }

@@ -21,6 +21,7 @@ mod anew;
 mod backfill;
 mod comes_back;
 mod cronjob;
+mod strangers;
 mod templates;
 mod triggers;
 mod windows;

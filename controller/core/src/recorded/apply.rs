@@ -206,7 +206,9 @@ impl Staged {
         let task = run.tasks.entry(key.task.clone()).or_default();
         task.retry_at = None;
         if !task.attempts.iter().any(|attempt| attempt.number == key.number) {
-            task.attempts.push(Attempt::intended(key.number, fence, at));
+            // What is adopted may be older than what is known.
+            let place = task.attempts.partition_point(|attempt| attempt.number < key.number);
+            task.attempts.insert(place, Attempt::intended(key.number, fence, at));
         }
         self.tasks.insert((key.run.clone(), key.task.clone()));
     }

@@ -11,6 +11,9 @@ use super::{Settings, SettingsError, TABLE, check};
 
 const CONFIG: &str = "config";
 const CONFIG_ENV: &str = "ETL_CONTROLLER_CONFIG";
+/// Variables of ours that are no settings. The crash sweep's is none at all in a build without debug assertions.
+const NO_SETTINGS: &[&str] =
+    if cfg!(debug_assertions) { &[CONFIG_ENV, crate::death::DIE_AT] } else { &[CONFIG_ENV] };
 const PRINT_CONFIG: &str = "print-config";
 
 /// The settings, and what to do with them.
@@ -34,7 +37,7 @@ impl Settings {
         let env = readable(env)?;
         let mut sources = Sources::default();
         add_flags(&mut sources, &matches);
-        sources.add_env(&env, &[CONFIG_ENV])?;
+        sources.add_env(&env, NO_SETTINGS)?;
         if let Some(path) = config_path(&matches, &env) {
             sources.add_file(&path)?;
         }
