@@ -1,7 +1,8 @@
 //! What goes wrong from outside, and what people ask for, at random.
 
-use etl_core::name::{AttemptKey, RunKey, ScheduleKey};
-use etl_core::observed::{Request, Verb};
+use etl_core::backfill::Reprocess;
+use etl_core::name::{AttemptKey, EtlKey, RunKey, ScheduleKey};
+use etl_core::observed::{BackfillOrder, Request, Verb};
 use etl_core::run::Run;
 use etl_core::window::Window;
 
@@ -145,6 +146,9 @@ impl Sim {
         let schedule = self.dice.pick(&schedules).cloned();
         let until = self.dice.permille(500).then(|| timestamp(self.wall() + self.seed as Ms % 7 * MINUTE));
         let window = self.some_window();
+        if self.dice.permille(250) {
+            return self.ask_over_windows(run, schedule, &etls);
+        }
         let verb = match self.dice.below(10) {
             0..=3 => self.dice.pick(&etls).map(|etl| Verb::Run {
                 etl: etl.clone(),
@@ -160,6 +164,42 @@ impl Sim {
             let id = format!("request-{}", self.dice.roll());
             self.ask(id, verb);
         }
+    }
+
+    /// Operations over windows, and calls of webhooks.
+    fn ask_over_windows(&mut self, run: Option<RunKey>, schedule: Option<ScheduleKey>, etls: &[EtlKey]) {
+        let etl = self.dice.pick(etls).cloned();
+        let backfills: Vec<_> = self.process.recorded.backfills.keys().cloned().collect();
+        let verb = match self.dice.below(10) {
+            0..=2 => run.map(|run| Verb::Rerun { run, params: Default::default() }),
+            3..=5 => etl.and_then(|etl| Some(Verb::Backfill { etl, order: self.some_order()? })),
+            6 => self.dice.pick(&backfills).map(|key| Verb::CancelBackfill { backfill: key.clone() }),
+            7 => etl
+                .filter(|_| self.dice.permille(300))
+                .map(|etl| Verb::Reset { etl, reason: "once more".to_owned() }),
+            _ => schedule.map(|schedule| {
+                let delivery = format!("delivery-{}", self.dice.below(5));
+                Verb::Webhook { schedule, delivery, params: Default::default() }
+            }),
+        };
+        if let Some(verb) = verb {
+            let id = format!("request-{}", self.dice.roll());
+            self.ask(id, verb);
+        }
+    }
+
+    fn some_order(&mut self) -> Option<BackfillOrder> {
+        let whole = self.wall() - self.wall().rem_euclid(SECOND);
+        let start = whole - self.dice.between(1, 60) * MINUTE;
+        let end = start + SECOND * self.dice.between(1, 60 * 60);
+        Some(BackfillOrder {
+            span: Window::new(timestamp(start), timestamp(end))?,
+            missing: self.dice.permille(300),
+            reprocess: self.dice.one_of([Reprocess::None, Reprocess::Failed, Reprocess::All]),
+            max_active: self.dice.one_of([1, 1, 2, 5]),
+            reverse: self.dice.permille(300),
+            params: Default::default(),
+        })
     }
 
     /// Data that somebody wants, mostly of the hours before; some of it is still to come.
@@ -179,18 +219,20 @@ impl Sim {
         }
         let fault = match &verb {
             Verb::Run { window: Some(_), .. } => Fault::WindowAsked,
-            Verb::Run { .. }
-            | Verb::Rerun { .. }
-            | Verb::Backfill { .. }
-            | Verb::Reset { .. }
-            | Verb::Webhook { .. } => Fault::RunAsked,
-            Verb::Cancel { .. } | Verb::CancelBackfill { .. } => Fault::CancelAsked,
+            Verb::Run { .. } => Fault::RunAsked,
+            Verb::Rerun { .. } => Fault::RerunAsked,
+            Verb::Backfill { .. } => Fault::BackfillAsked,
+            Verb::CancelBackfill { .. } => Fault::BackfillCancelled,
+            Verb::Reset { .. } => Fault::ResetAsked,
+            Verb::Webhook { .. } => Fault::WebhookCalled,
+            Verb::Cancel { .. } => Fault::CancelAsked,
             Verb::Retry { .. } => Fault::RetryAsked,
             Verb::Suspend { .. } => Fault::SuspendAsked,
             Verb::Resume { .. } => Fault::ResumeAsked,
         };
         self.befalls(fault);
-        if matches!(fault, Fault::RunAsked | Fault::WindowAsked) && self.dice.permille(300) {
+        let once = [Fault::RunAsked, Fault::WindowAsked, Fault::BackfillAsked, Fault::WebhookCalled];
+        if once.contains(&fault) && self.dice.permille(300) {
             self.later(1, 30 * SECOND, Event::Repeat(Box::new((id.clone(), verb.clone()))));
         }
         self.leave_request(id, verb);

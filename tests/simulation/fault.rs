@@ -60,11 +60,16 @@ pub enum Fault {
     RetryAsked,
     SuspendAsked,
     ResumeAsked,
+    RerunAsked,
+    BackfillAsked,
+    BackfillCancelled,
+    ResetAsked,
+    WebhookCalled,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 62] = [
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAtObserve,
@@ -122,6 +127,11 @@ impl Fault {
         Self::RetryAsked,
         Self::SuspendAsked,
         Self::ResumeAsked,
+        Self::RerunAsked,
+        Self::BackfillAsked,
+        Self::BackfillCancelled,
+        Self::ResetAsked,
+        Self::WebhookCalled,
     ];
 }
 

@@ -27,14 +27,30 @@ pub fn etl_file(dice: &mut Dice, name: &str, version: u32, style: Style) -> Stri
     if dice.permille(850) {
         text += &schedule(dice, style);
     }
+    // What waits for the lake fills none, else it would wait for itself.
+    let fills = !text.contains("lake") && dice.permille(300);
     text += "  tasks:\n";
     for index in 0..dice.between(1, 6) {
         text += &task(dice, index);
+        if index == 0 && fills {
+            text += "      produces: [lake]\n";
+        }
     }
     text
 }
 
 fn schedule(dice: &mut Dice, style: Style) -> String {
+    let failures = if dice.permille(100) { ", suspendAfterFailures: 2" } else { "" };
+    let own = match dice.below(12) {
+        0 => Some(format!("every: {}s, after: completion", style.every_secs_min + dice.between(0, 240))),
+        1 => Some("on: {datasets: [lake]}".to_owned()),
+        2 => Some("webhook: {secretFile: /run/secrets/hook}".to_owned()),
+        _ => None,
+    };
+    if let Some(own) = own {
+        let policy = dice.one_of(["Allow", "Forbid", "Replace", "Queue"]);
+        return format!("  schedule: {{{own}, concurrencyPolicy: {policy}{failures}}}\n");
+    }
     let when = match dice.below(4) {
         0 => format!("cron: \"*/{} * * * *\"", dice.between(1, 5)),
         1 => {
@@ -51,7 +67,7 @@ fn schedule(dice: &mut Dice, style: Style) -> String {
     };
     let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
     let (data, span) = (data(dice), span(dice, style.now));
-    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{data}{span}}}\n")
+    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{failures}{data}{span}}}\n")
 }
 
 /// Windows and catching up, in all combinations.
@@ -93,6 +109,13 @@ fn task(dice: &mut Dice, index: i64) -> String {
     let mut text = format!("    t{index}:\n      image: shop/loader:7\n      command: [load, \"{index}\"]\n");
     if let Some(needs) = dependencies(dice, index) {
         text += &format!("      dependsOn: {{{needs}}}\n");
+    }
+    match dice.below(12) {
+        0 => text += "      when: \"{{ etl.version == 1 }}\"\n",
+        1 => text += "      when: \"{{ window.days < 1 }}\"\n",
+        2 => text += "      environment: {FROM: \"{{ window.start }}\"}\n",
+        3 => text += "      environment: {RUN: \"{{ run.id }} on {{.Node.Hostname}}\"}\n",
+        _ => {}
     }
     if dice.permille(600) {
         let (limit, delay) = (dice.between(0, 3), dice.between(1, 15));
