@@ -6,6 +6,7 @@ pub mod clock;
 pub mod controller;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod hooks;
 pub mod listen;
 pub mod logs;
 pub mod metrics;

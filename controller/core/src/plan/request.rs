@@ -31,10 +31,9 @@ pub(super) fn take(draft: &mut Draft) {
             }
             Verb::Resume { schedule } => resume(draft, schedule),
             Verb::Webhook { schedule, delivery, params } => webhook::take(draft, schedule, delivery, params),
-            Verb::Rerun { .. }
-            | Verb::Backfill { .. }
-            | Verb::CancelBackfill { .. }
-            | Verb::Reset { .. } => refuse("NotBuilt", "not built".into(), ""),
+            Verb::Rerun { .. } | Verb::Backfill { .. } | Verb::CancelBackfill { .. } | Verb::Reset { .. } => {
+                refuse("NotBuilt", "not built".into(), "")
+            }
         };
         draft.plan.answers.push((request.id.clone(), answer));
     }

@@ -19,6 +19,7 @@ use crate::source::{Blob, Reading, Tree};
 mod comes_back;
 mod cronjob;
 mod templates;
+mod webhooks;
 mod windows;
 
 /// A record that passes alter, and the specs in force.

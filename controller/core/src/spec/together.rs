@@ -89,9 +89,8 @@ fn params_that_do_not_fit(object: &Located<Object>, schedule: &Schedule, etl: &E
         When::Webhook(webhook) => webhook.params.keys().collect(),
         When::Cron { .. } | When::Every(_) | When::AfterCompletion(_) | When::Inputs(_) => Vec::new(),
     };
-    let is_brought = |fault: &ParamFault| {
-        matches!(fault, ParamFault::Missing { name } if brought.contains(&name))
-    };
+    let is_brought =
+        |fault: &ParamFault| matches!(fault, ParamFault::Missing { name } if brought.contains(&name));
     let fixed = param_faults(etl, &schedule.params).into_iter().filter(|fault| !is_brought(fault));
     fixed.chain(brought.iter().filter_map(|name| unknown_param(etl, name))).map(tell).collect()
 }

@@ -69,8 +69,13 @@ fn read_params(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &Fields<'_>) 
     let Some(entries) = slot.entries() else {
         return decoder.wrong_type(slot, "a mapping of parameters to templates", None).unwrap_or_default();
     };
-    let fixed: Vec<&str> =
-        fields.slot("params").into_iter().filter_map(|slot| slot.entries()).flatten().map(|e| &*e.key).collect();
+    let fixed: Vec<&str> = fields
+        .slot("params")
+        .into_iter()
+        .filter_map(|slot| slot.entries())
+        .flatten()
+        .map(|e| &*e.key)
+        .collect();
     let scope = Scope::of_call();
     let mut params = BTreeMap::new();
     for entry in entries {

@@ -33,9 +33,9 @@ pub fn key_rows() -> Vec<Row> {
             vec!["6:3 E022 `calendar` is planned for a later version"],
         ),
         (
-            "triggers, which are not built yet",
-            schedule("every: 1m\non: {etls: [b]}\nwebhook: {}"),
-            vec!["7:3 E020 `on` is not supported yet", "8:3 E020 `webhook` is not supported yet"],
+            "a trigger, which is not built yet",
+            schedule("every: 1m\non: {etls: [b]}"),
+            vec!["7:3 E020 `on` is not supported yet"],
         ),
         (
             "expectations, which are not built yet",

@@ -39,6 +39,8 @@ const WAIT_BUCKETS: [f64; 11] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 90
 const POOL: &str = "default";
 /// The one git source.
 const SOURCE: &str = "main";
+/// What comes of calls of webhooks.
+const CALLS: [&str; 7] = ["accepted", "repeated", "refused", "limited", "invalid", "missed", "failed"];
 /// The kind of the loop's own turn.
 const PASS: &str = "pass";
 
@@ -54,6 +56,7 @@ pub struct Metrics {
     startup_seconds: HistogramVec,
     schedule_lag_seconds: HistogramVec,
     git_errors: IntCounterVec,
+    webhook_requests: IntCounterVec,
     orphan_services: IntGauge,
     counted: Mutex<Counted>,
 }
@@ -117,6 +120,12 @@ impl Metrics {
                 "Readings of git that failed",
                 &["source"],
             ),
+            webhook_requests: counter(
+                &registry,
+                "etl_webhook_requests_total",
+                "Calls of webhooks",
+                &["result"],
+            ),
             orphan_services: gauge(
                 &registry,
                 "etl_orphan_services",
@@ -135,6 +144,9 @@ impl Metrics {
         process.expect("the registry is new, so nothing is in it twice");
         self.reconcile_errors.with_label_values(&[PASS]);
         self.git_errors.with_label_values(&[SOURCE]);
+        for result in CALLS {
+            self.webhook_requests.with_label_values(&[result]);
+        }
         self.queue_wait_seconds.with_label_values(&[POOL]);
         self.startup_seconds.with_label_values(&[POOL]);
         self.schedule_lag_seconds.with_label_values::<&str>(&[]);
@@ -149,6 +161,16 @@ impl Metrics {
     pub fn docker_request(&self, operation: &str, code: &str, took: Duration) {
         self.docker_requests.with_label_values(&[operation, code]).inc();
         self.docker_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// A webhook was called, and this came of it.
+    pub fn webhook_request(&self, result: &'static str) {
+        self.webhook_requests.with_label_values(&[result]).inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn webhook_requests(&self, result: &str) -> u64 {
+        self.webhook_requests.with_label_values(&[result]).get()
     }
 
     /// A pass ended.
