@@ -265,7 +265,7 @@ fn what_a_call_brings_fits_the_parameters_of_its_etl() {
     for (values, expected) in [
         ("{size: '{{ body.size }}'}", vec![]),
         ("{size: '{{ body.size }}', dry: 'true'}", vec![]),
-        ("{size: '1', dri: 'true'}", vec!["6:53 E036 unknown parameter `dri`"]),
+        ("{size: '1', dri: 'true'}", vec!["6:54 E036 unknown parameter `dri`"]),
         ("{dry: 'true'}", vec!["5:8 E036 parameter `size` needs a value: it has no default"]),
     ] {
         let schedule = schedule(&format!("webhook: {{secretFile: /a, params: {values}}}"));

@@ -8,7 +8,7 @@ pub fn webhook_rows() -> Vec<Row> {
         (sentence, schedule(&format!("webhook: {{secretFile: /run/secrets/a}}\n{line}")), said)
     };
     vec![
-        row("a webhook without its secret", "{}", vec!["6:3 E011 `webhook` needs `secretFile`"]),
+        row("a webhook without its secret", "{}", vec!["6:3 E011 `webhook` needs the key `secretFile`"]),
         row(
             "a webhook that is a path",
             "/hooks/a",

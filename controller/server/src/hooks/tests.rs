@@ -282,7 +282,7 @@ async fn the_body_brings_parameters_of_their_types() {
     }
     for (body, message) in [
         ("{", "the body is no JSON: EOF while parsing an object at line 1 column 1"),
-        ("{}", "parameter `assay`: `body.assay` has no value here"),
+        ("{}", "parameter `assay`: `body.assay` has no value"),
         (r#"{"assay": "a", "rows": "many", "dry": true}"#, "parameter `rows` must be integer, not `many`"),
         (r#"{"assay": "a", "rows": 1, "dry": "yes"}"#, "parameter `dry` must be boolean, not `yes`"),
     ] {

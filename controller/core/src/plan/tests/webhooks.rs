@@ -137,8 +137,7 @@ fn a_refused_call_starts_its_run_when_it_comes_again() {
     assert_eq!(call(&mut story, 0, "one"), "created");
     assert_eq!(call(&mut story, 1, "two"), "Conflict");
     let run = RunKey::of_request(&hello(), "hello\none");
-    story.ask(at(2), "stop", Verb::Cancel { run: run.clone() });
-    let attempt = story.end(at(3), &run, S::Shutdown);
+    let attempt = story.end(at(3), &run, S::Complete);
     story.settle(at(4), &attempt);
     story.pass(at(5), seen([]));
     assert!(story.recorded.runs[&run].end.is_some(), "{:?}", story.recorded.runs[&run]);
