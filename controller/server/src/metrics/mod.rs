@@ -120,12 +120,7 @@ impl Metrics {
                 "Readings of git that failed",
                 &["source"],
             ),
-            webhook_requests: counter(
-                &registry,
-                "etl_webhook_requests_total",
-                "Calls of webhooks",
-                &["result"],
-            ),
+            webhook_requests: webhook_requests(&registry),
             orphan_services: gauge(
                 &registry,
                 "etl_orphan_services",
@@ -205,6 +200,10 @@ fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntC
     let counter = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
     registry.register(Box::new(counter.clone())).expect(SOUND);
     counter
+}
+
+fn webhook_requests(registry: &Registry) -> IntCounterVec {
+    counter(registry, "etl_webhook_requests_total", "Calls of webhooks", &["result"])
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
