@@ -300,3 +300,16 @@ fn values_of_the_command_line_are_read_by_type() {
         assert!(matches!(parse_param("a", kind, text), Err(ParamFault::WrongType { .. })), "{text}");
     }
 }
+
+#[test]
+fn a_webhook_has_no_clock_and_its_calls_wait_for_their_turn() {
+    let it = schedule("webhook: {secretFile: /run/secrets/hook, params: {day: '{{ body.day }}', all: ''}}");
+    let When::Webhook(webhook) = &it.when else { panic!("no webhook") };
+    assert_eq!(webhook.secret_file, "/run/secrets/hook");
+    let params: Vec<(&str, &str)> =
+        webhook.params.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(params, [("all", ""), ("day", "{{ body.day }}")]);
+    assert_eq!((it.window, it.concurrency), (None, ConcurrencyPolicy::Queue));
+    let it = schedule("webhook: {secretFile: /a}\nconcurrencyPolicy: Forbid\nsuspend: true");
+    assert_eq!((it.concurrency, it.suspend), (ConcurrencyPolicy::Forbid, true));
+}

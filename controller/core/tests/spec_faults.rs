@@ -17,6 +17,8 @@ mod mounts;
 mod templates;
 #[path = "spec_faults/triggers.rs"]
 mod triggers;
+#[path = "spec_faults/webhooks.rs"]
+mod webhooks;
 
 use std::path::Path;
 
@@ -84,6 +86,7 @@ fn rows() -> Vec<Row> {
         clocks::schedule_rows(),
         clocks::window_rows(),
         triggers::rows(),
+        webhooks::webhook_rows(),
         envelope::param_rows(),
     ]
     .concat()
@@ -308,6 +311,21 @@ fn values_of_a_schedule_fit_the_parameters_of_its_etl() {
         ("{dry: true}", vec!["5:8 E036 parameter `size` needs a value: it has no default"]),
     ] {
         let schedule = schedule(&format!("every: 1m\nparams: {values}"));
+        let expected: Vec<String> = expected.iter().map(|said| format!("y.etl.yaml:{said}")).collect();
+        assert_eq!(said_together(&[("x.etl.yaml", &etl), ("y.etl.yaml", &schedule)]), expected, "{values}");
+    }
+}
+
+#[test]
+fn what_a_call_brings_fits_the_parameters_of_its_etl() {
+    let etl = spec("params: {size: {type: integer}, dry: {type: boolean, default: false}}");
+    for (values, expected) in [
+        ("{size: '{{ body.size }}'}", vec![]),
+        ("{size: '{{ body.size }}', dry: 'true'}", vec![]),
+        ("{size: '1', dri: 'true'}", vec!["6:54 E036 unknown parameter `dri`"]),
+        ("{dry: 'true'}", vec!["5:8 E036 parameter `size` needs a value: it has no default"]),
+    ] {
+        let schedule = schedule(&format!("webhook: {{secretFile: /a, params: {values}}}"));
         let expected: Vec<String> = expected.iter().map(|said| format!("y.etl.yaml:{said}")).collect();
         assert_eq!(said_together(&[("x.etl.yaml", &etl), ("y.etl.yaml", &schedule)]), expected, "{values}");
     }

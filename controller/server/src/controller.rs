@@ -35,6 +35,7 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let sync = Arc::new(sync);
     let api = Api {
         state: world.state.clone(),
+        metrics: world.metrics.clone(),
         logs: log_store.clone(),
         settings: settings.clone(),
         token: settings.api_token_file.as_deref().map(TokenFile::open).transpose()?,

@@ -7,6 +7,7 @@ pub mod controller;
 pub mod death;
 #[cfg(test)]
 mod fixture;
+pub(crate) mod hooks;
 pub mod listen;
 pub mod logs;
 pub mod metrics;

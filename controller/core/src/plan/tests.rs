@@ -24,6 +24,7 @@ mod cronjob;
 mod strangers;
 mod templates;
 mod triggers;
+mod webhooks;
 mod windows;
 
 /// A record that passes alter, and the specs in force.

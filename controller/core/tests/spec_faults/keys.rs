@@ -33,11 +33,6 @@ pub fn key_rows() -> Vec<Row> {
             vec!["6:3 E022 `calendar` is planned for a later version"],
         ),
         (
-            "triggers, which are not built yet",
-            schedule("every: 1m\nwebhook: {}"),
-            vec!["7:3 E020 `webhook` is not supported yet"],
-        ),
-        (
             "expectations, which are not built yet",
             spec("expect: {freshness: 30h}"),
             vec!["6:3 E020 `expect` is not supported yet"],

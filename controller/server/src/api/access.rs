@@ -1,5 +1,5 @@
 //! Who may ask: callers of the unix socket, which its file mode guards, and bearers of the token. This is the only place
-//! that decides it, and no path goes around it.
+//! that decides it, and no path of the API goes around it; calls of webhooks are judged in `hooks`.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

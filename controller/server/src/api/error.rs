@@ -14,14 +14,14 @@ use crate::state::refused;
 
 /// A refused request.
 #[derive(Debug)]
-pub(super) struct Refusal(pub ErrorView);
+pub(crate) struct Refusal(pub ErrorView);
 
 impl Refusal {
-    pub(super) fn new(reason: &str, message: impl AsRef<str>, help: &str) -> Self {
+    pub(crate) fn new(reason: &str, message: impl AsRef<str>, help: &str) -> Self {
         Self(refused(reason, message.as_ref(), help))
     }
 
-    pub(super) fn not_found(what: impl AsRef<str>, help: &str) -> Self {
+    pub(crate) fn not_found(what: impl AsRef<str>, help: &str) -> Self {
         Self::new("NotFound", format!("no {}", what.as_ref()), help)
     }
 }
@@ -47,16 +47,17 @@ fn status_of(reason: &str) -> StatusCode {
         "NoSuchMethod" => StatusCode::METHOD_NOT_ALLOWED,
         "Conflict" => StatusCode::CONFLICT,
         "TooLarge" => StatusCode::PAYLOAD_TOO_LARGE,
+        "TooManyRequests" => StatusCode::TOO_MANY_REQUESTS,
         "Invalid" => StatusCode::UNPROCESSABLE_ENTITY,
         "Internal" => StatusCode::INTERNAL_SERVER_ERROR,
-        "Busy" | "NotRecorded" | "TokenUnreadable" => StatusCode::SERVICE_UNAVAILABLE,
+        "Busy" | "NotRecorded" | "TokenUnreadable" | "SecretUnreadable" => StatusCode::SERVICE_UNAVAILABLE,
         "Timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     }
 }
 
 /// Bounds the time until an answer begins.
-pub(super) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let timeout = |_| {
         let message = format!("no answer within {} s", limit.as_secs());
         let help = "what was asked for may still be done: look before you ask again";
@@ -66,7 +67,7 @@ pub(super) async fn in_time(State(limit): State<Duration>, request: Request, nex
 }
 
 /// Answers are data: no browser may take a task's output for a page, and nobody keeps them.
-pub(super) async fn no_sniffing(request: Request, next: Next) -> Response {
+pub(crate) async fn no_sniffing(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -75,17 +76,17 @@ pub(super) async fn no_sniffing(request: Request, next: Next) -> Response {
 }
 
 /// A panic is a fault of ours: logged whole, told in general.
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("not a text");
     tracing::error!(panic = text, "a request failed");
     Refusal::new("Internal", "the controller failed at this request", "its log tells more").into_response()
 }
 
-pub(super) async fn no_such_path() -> Refusal {
+pub(crate) async fn no_such_path() -> Refusal {
     Refusal::not_found("such path", "the API is under /api/v1; is `etlctl` of the controller's version?")
 }
 
-pub(super) async fn no_such_method() -> Refusal {
+pub(crate) async fn no_such_method() -> Refusal {
     Refusal::new("NoSuchMethod", "this path does not take this method", "read with GET, write with POST")
 }

@@ -14,13 +14,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::hooks;
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::state::State;
 
 mod access;
 mod backfills;
 mod check;
-mod error;
+pub(crate) mod error;
 mod extract;
 mod filter;
 mod follow;
@@ -33,6 +35,7 @@ mod windows;
 mod write;
 
 pub use access::{Caller, TokenError, TokenFile};
+pub(crate) use write::new_id;
 
 /// Largest body of a request: parameters of a run, names of tasks.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -51,6 +54,8 @@ pub type Check = Arc<dyn Fn() -> BoxFuture<'static, Vec<CheckView>> + Send + Syn
 pub struct Api {
     /// The record and the inbox.
     pub state: Arc<State>,
+    /// Counts the calls of webhooks.
+    pub metrics: Arc<Metrics>,
     /// The logs of attempts.
     pub logs: LogStore,
     /// What the operator chose.
@@ -126,6 +131,7 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
 pub fn router(api: Api) -> Router {
     // One reading of git, and the pass that takes it over.
     let sync_limit = api.settings.git_timeout.unsigned_abs() + ANSWER_LIMIT;
+    let hooks = hooks::router(api.state.clone(), api.metrics.clone());
     let inner = Arc::new(Inner { api, streams: Arc::new(Semaphore::new(STREAMS_MAX)) });
     let add = |router: Router<Arc<Inner>>, route: Route| {
         let limited = route.methods.layer(from_fn_with_state(route.limit, error::in_time));
@@ -141,4 +147,5 @@ pub fn router(api: Api) -> Router {
         .layer(from_fn_with_state(inner.clone(), access::admit))
         .layer(from_fn(error::no_sniffing))
         .with_state(inner)
+        .merge(hooks)
 }

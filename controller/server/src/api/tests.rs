@@ -39,6 +39,7 @@ impl Scene {
         let limit = LogLimit { bytes_per_attempt: 1 << 20 };
         let api = Api {
             state: state(),
+            metrics: Arc::default(),
             logs: LogStore::open(&folder.path().join("logs"), limit).unwrap(),
             settings: settings(&["--git-url", "file:///specs.git"]),
             token: Some(TokenFile::open(&token).unwrap()),

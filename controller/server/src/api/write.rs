@@ -153,7 +153,7 @@ pub(super) async fn ask(api: &Api, id: String, caller: Caller, verb: Verb) -> Re
 }
 
 /// Unlike any other: the clock tells restarts apart, the number what comes in the same instant.
-pub(super) fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let (at, number) = (clock::now().as_nanosecond(), NUMBER.fetch_add(1, Ordering::Relaxed));
     format!("api-{at}-{number}")

@@ -40,6 +40,8 @@ const WAIT_BUCKETS: [f64; 11] = [0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 90
 const POOL: &str = "default";
 /// The one git source.
 const SOURCE: &str = "main";
+/// What comes of calls of webhooks.
+const CALLS: [&str; 7] = ["accepted", "repeated", "refused", "limited", "invalid", "missed", "failed"];
 /// The kind of the loop's own turn.
 const PASS: &str = "pass";
 
@@ -55,6 +57,7 @@ pub struct Metrics {
     startup_seconds: HistogramVec,
     schedule_lag_seconds: HistogramVec,
     git_errors: IntCounterVec,
+    webhook_requests: IntCounterVec,
     orphan_services: IntGauge,
     counted: Mutex<Counted>,
 }
@@ -121,6 +124,7 @@ impl Metrics {
                 "Readings of git that failed",
                 &["source"],
             ),
+            webhook_requests: webhook_requests(&registry),
             orphan_services: gauge(
                 &registry,
                 "etl_orphan_services",
@@ -139,6 +143,9 @@ impl Metrics {
         process.expect("the registry is new, so nothing is in it twice");
         self.reconcile_errors.with_label_values(&[PASS]);
         self.git_errors.with_label_values(&[SOURCE]);
+        for result in CALLS {
+            self.webhook_requests.with_label_values(&[result]);
+        }
         self.queue_wait_seconds.with_label_values(&[POOL]);
         self.startup_seconds.with_label_values(&[POOL]);
         self.schedule_lag_seconds.with_label_values::<&str>(&[]);
@@ -153,6 +160,16 @@ impl Metrics {
     pub fn docker_request(&self, operation: &str, code: &str, took: Duration) {
         self.docker_requests.with_label_values(&[operation, code]).inc();
         self.docker_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// A webhook was called, and this came of it.
+    pub fn webhook_request(&self, result: &'static str) {
+        self.webhook_requests.with_label_values(&[result]).inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn webhook_requests(&self, result: &str) -> u64 {
+        self.webhook_requests.with_label_values(&[result]).get()
     }
 
     /// A pass ended.
@@ -187,6 +204,10 @@ fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntC
     let counter = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
     registry.register(Box::new(counter.clone())).expect(SOUND);
     counter
+}
+
+fn webhook_requests(registry: &Registry) -> IntCounterVec {
+    counter(registry, "etl_webhook_requests_total", "Calls of webhooks", &["result"])
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
