@@ -1,6 +1,6 @@
 //! Rows about keys: unknown, foreign, not built yet, planned.
 
-use super::{Row, schedule, spec, task};
+use super::{Row, spec, task};
 
 pub fn key_rows() -> Vec<Row> {
     vec![
