@@ -16,8 +16,10 @@ use crate::reason::WaitsFor;
 use crate::run::{Run, TaskRun};
 
 pub(super) fn admit(draft: &mut Draft) {
+    for (run, waits_for) in give_places(draft) {
+        draft.explain(&run, None, waits_for);
+    }
     let open = draft.open_runs();
-    start_runs(draft, &open);
     for key in &open {
         if let Some(spec) = draft.run(key).and_then(|run| draft.spec(run)) {
             explain_dependencies(draft, key, &spec);
@@ -26,7 +28,10 @@ pub(super) fn admit(draft: &mut Draft) {
     start_attempts(draft, &open);
 }
 
-fn start_runs(draft: &mut Draft, open: &[RunKey]) {
+/// Gives places among their ETLs' active runs, and says which runs got none.
+pub(super) fn give_places(draft: &mut Draft) -> Vec<(RunKey, WaitsFor)> {
+    let open = draft.open_runs();
+    let mut waiting = Vec::new();
     let mut active: BTreeMap<EtlKey, u32> = BTreeMap::new();
     for run in open.iter().filter_map(|key| draft.run(key)).filter(|run| run.is_active()) {
         *active.entry(run.key.etl.clone()).or_default() += 1;
@@ -41,7 +46,7 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
         let limit = bound(draft, run);
         let active = active.entry(key.etl.clone()).or_default();
         if *active >= limit {
-            draft.explain(key, None, WaitsFor::ActiveRuns { active: *active, limit });
+            waiting.push((key.clone(), WaitsFor::ActiveRuns { active: *active, limit }));
             continue;
         }
         draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
@@ -49,6 +54,7 @@ fn start_runs(draft: &mut Draft, open: &[RunKey]) {
         // One whose tasks are all decided is over at once, and its place is free for the next.
         *active += u32::from(draft.run(key).is_some_and(Run::is_active));
     }
+    waiting
 }
 
 /// The bound of today's spec where there is one: raising it in git lets waiting runs go.

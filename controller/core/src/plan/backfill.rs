@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cut::{Grid, Rule};
 use super::draft::Draft;
-use super::flow;
 use super::request::{Answer, admitted, checked, done, in_force, refusal, refuse};
 use super::tick::next_tick;
+use super::{admission, flow};
 use crate::backfill::{Backfill, BackfillEnd, BackfillRecord, Progress, Reprocess};
 use crate::change::Change;
 use crate::desired::{Desired, EtlObject, ScheduleObject};
@@ -206,8 +206,14 @@ fn past(
 
 /// Goes on with each backfill that is not over.
 pub(super) fn advance(draft: &mut Draft) {
+    let open = draft.open_backfills();
+    if open.is_empty() {
+        return;
+    }
+    // Live runs that have a place to go to do not wait for it any more.
+    admission::give_places(draft);
     let mut room = DECIDED_MAX;
-    for key in draft.open_backfills() {
+    for key in open {
         advance_one(draft, &key, &mut room);
     }
     if room == 0 {
@@ -217,19 +223,17 @@ pub(super) fn advance(draft: &mut Draft) {
 
 fn advance_one(draft: &mut Draft, key: &BackfillKey, room: &mut usize) {
     let Some(BackfillRecord { backfill, progress }) = draft.backfill(key).cloned() else { return };
-    let open = open_runs(draft, &backfill);
-    let object = match stands(draft, &backfill, &progress) {
-        Ok(object) => object,
-        Err(message) => {
-            if open.is_empty() {
-                let end = BackfillEnd { at: draft.now, message };
-                draft.change(Change::BackfillEnded { backfill: key.clone(), end });
-            }
-            return;
-        }
-    };
-    if !live_run_waits(draft, &backfill.etl) {
-        admit(draft, &object, &backfill, &progress, open.len(), room);
+    if let Ok(object) = stands(draft, &backfill, &progress)
+        && !live_run_waits(draft, &backfill.etl)
+    {
+        admit(draft, &object, &backfill, &progress, room);
+    }
+    let Some(progress) = draft.backfill(key).map(|record| record.progress.clone()) else { return };
+    if let Err(message) = stands(draft, &backfill, &progress)
+        && open_runs(draft, &backfill).is_empty()
+    {
+        let end = BackfillEnd { at: draft.now, message };
+        draft.change(Change::BackfillEnded { backfill: key.clone(), end });
     }
 }
 
@@ -254,19 +258,12 @@ fn stands(draft: &Draft, backfill: &Backfill, progress: &Progress) -> Result<Arc
 }
 
 /// Its next windows, as long as fewer runs than it may have are open.
-fn admit(
-    draft: &mut Draft,
-    object: &EtlObject,
-    backfill: &Backfill,
-    progress: &Progress,
-    open: usize,
-    room: &mut usize,
-) {
+fn admit(draft: &mut Draft, object: &EtlObject, backfill: &Backfill, progress: &Progress, room: &mut usize) {
     let most = usize::try_from(backfill.max_active).unwrap_or(usize::MAX);
     let others = |run: &Run| run.trigger.backfill() != Some(&backfill.key);
     let others = windows_of_runs(draft, &backfill.etl, backfill.version, others);
     let rule = Rule { missing: backfill.missing, reprocess: backfill.reprocess };
-    let (mut open, mut next, mut passed) = (open, progress.next, 0);
+    let (mut open, mut next, mut passed) = (open_runs(draft, backfill).len(), progress.next, 0);
     while let Some(window) = backfill.windows.get(next).filter(|_| open < most && *room > 0) {
         *room -= 1;
         next += 1;

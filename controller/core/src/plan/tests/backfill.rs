@@ -207,16 +207,21 @@ fn of_a_window_that_another_run_is_over_in_part_only_the_rest_is_done() {
 #[test]
 fn a_live_run_gets_its_place_first_whatever_its_age() {
     let mut story = every("");
-    ask_for(&mut story, 1, BackfillOrder { max_active: 2, ..over((-300, 0)) });
-    assert_eq!(open(&story), [(-300, -200), (-200, -100)]);
+    ask_for(&mut story, 1, BackfillOrder { max_active: 2, ..over((-400, 0)) });
+    assert_eq!(open(&story), [(-400, -300), (-300, -200)]);
     pass(&mut story, 100);
-    succeed(&mut story, 101, (-300, -200));
     let live = run_over(&story, (0, 100));
-    assert!(story.is_active(&live), "it is younger than the backfill's run that waits");
-    assert_eq!(open(&story), [(-200, -100)], "nothing is added while a live run waits");
-    pass(&mut story, 102);
+    let run = run_over(&story, (-300, -200));
+    story.ask(at(101), "one less", Verb::Cancel { run });
+    assert_eq!(open(&story), [(-400, -300)], "nothing is added while a live run waits");
+    succeed(&mut story, 102, (-400, -300));
+    assert!(story.is_active(&live));
     assert_eq!(open(&story), [(-200, -100), (-100, 0)]);
-    succeed(&mut story, 103, (0, 100));
+    story.ask(at(103), "younger", Verb::Run { etl: hello(), params: BTreeMap::new(), window: None });
+    succeed(&mut story, 104, (0, 100));
+    let younger = RunKey::of_request(&hello(), "younger");
+    assert!(story.is_active(&younger), "it is younger than the runs of the backfill that wait");
+    story.end(at(105), &younger, S::Complete);
     let next = run_over(&story, (-200, -100));
     assert!(story.is_active(&next));
 }
