@@ -193,6 +193,10 @@ impl Sim {
         for run in open.into_iter().skip(OPEN_MAX) {
             self.leave_request(format!("tidy-{run}"), Verb::Cancel { run });
         }
+        let backfills: Vec<_> = self.process.recorded.backfills.keys().cloned().collect();
+        for backfill in backfills {
+            self.leave_request(format!("tidy-{backfill}"), Verb::CancelBackfill { backfill });
+        }
     }
 }
 

@@ -117,17 +117,13 @@ impl Sim {
                     );
                 }
             }
-            Trigger::Manual { .. }
-            | Trigger::Rerun { .. }
-            | Trigger::Backfill { .. }
-            | Trigger::Upstream { .. }
-            | Trigger::Webhook { .. } => {}
+            Trigger::Upstream { .. } | Trigger::Webhook { .. } => self.check_concurrency(run, changes),
+            Trigger::Manual { .. } | Trigger::Rerun { .. } | Trigger::Backfill { .. } => {}
         }
     }
 
     fn policy_of(&self, trigger: &Trigger) -> ConcurrencyPolicy {
-        let Trigger::Schedule { schedule, .. } = trigger else { return ConcurrencyPolicy::Queue };
-        let object = self.process.desired.schedules.get(schedule);
+        let object = trigger.schedule().and_then(|schedule| self.process.desired.schedules.get(schedule));
         object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency)
     }
 
@@ -144,6 +140,8 @@ impl Sim {
             changes.iter().any(|change| matches!(change, Change::RunAdmitted { run, .. } if run.key == *key))
         };
         let others = self.durable.runs_of(&admitted.key.etl);
+        // Backfills give way by themselves.
+        let others = others.filter(|run| run.trigger.backfill().is_none());
         let others = others.filter(|run| run.end.is_none() && !same_pass(&run.key));
         let (stopping, open): (Vec<_>, Vec<_>) = others.partition(|run| run.stopping.is_some());
         let too_many = match self.policy_of(&admitted.trigger) {
@@ -216,7 +214,8 @@ impl Sim {
         let Some(run) = self.durable.runs.get(&key.run) else { return };
         let spec = self.durable.specs.get(&run.spec).and_then(|etl| etl.tasks.get(&key.task));
         let (Some(spec), Some(task)) = (spec, run.tasks.get(&key.task)) else { return };
-        let past = task.attempts.iter().filter(|attempt| attempt.number > task.forgiven);
+        let earlier = |number: u32| task.forgiven < number && number < key.number;
+        let past = task.attempts.iter().filter(|attempt| earlier(attempt.number));
         let outcomes: Vec<Outcome> =
             past.filter_map(|attempt| attempt.end.as_ref()).map(|end| end.outcome).collect();
         let is_final = |outcome: &&Outcome| {

@@ -48,11 +48,9 @@ impl Limits {
         let latest = now.saturating_add(PERIOD * BURST).unwrap_or(Timestamp::MAX);
         let full_at = self.0.get(&bucket).copied().unwrap_or(now).clamp(now, latest);
         let next = full_at.saturating_add(PERIOD).unwrap_or(Timestamp::MAX);
-        if next > latest {
-            return Err(next.duration_since(latest));
-        }
-        self.0.insert(bucket, next);
-        Ok(())
+        let passes = next <= latest;
+        self.0.insert(bucket, if passes { next } else { full_at });
+        if passes { Ok(()) } else { Err(next.duration_since(latest)) }
     }
 }
 

@@ -33,7 +33,7 @@ impl Secrets {
     pub async fn read(&self, path: &str) -> Option<Vec<u8>> {
         let file = path.to_owned();
         let read = tokio::task::spawn_blocking(move || read(&file)).await;
-        let read = read.unwrap_or_else(|_| Err(SecretError::NoFile));
+        let read = read.unwrap_or(Err(SecretError::NoFile));
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
             Ok(secret) => {
