@@ -4,6 +4,7 @@ pub mod actor;
 pub mod api;
 pub mod clock;
 pub mod controller;
+pub mod export;
 #[cfg(test)]
 mod fixture;
 pub mod listen;

@@ -164,6 +164,7 @@ impl Swarm {
             attempt: task.attempt.clone(),
             version: 1,
             fence: task.fence,
+            window: None,
             service: task.service.clone(),
             state: task.state,
             desired: task.desired,

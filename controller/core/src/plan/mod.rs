@@ -11,6 +11,7 @@ mod concurrency;
 mod draft;
 mod flow;
 mod placement;
+pub mod preview;
 mod report;
 mod request;
 mod retention;

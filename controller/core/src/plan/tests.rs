@@ -16,7 +16,9 @@ use crate::recorded::{AcceptedFile, MissReason, Recorded};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
+mod adopted;
 mod cronjob;
+mod preview;
 mod windows;
 
 /// A record that passes alter, and the specs in force.

@@ -241,9 +241,9 @@ fn start(
     let schedule = &object.schedule;
     let key = RunKey::of_tick(&etl.etl.key, &schedule.key, etl.etl.version, step.tick);
     if let Some(known) = draft.run(&key) {
-        // Adopted after the store was lost: nobody knows what it is over, so that data stays missing in plain sight.
-        let unknown = step.window.filter(|_| known.window.is_none());
-        ask_for(draft, etl, unknown);
+        // Adopted after the store was lost: what its window does not hold stays missing in plain sight.
+        let rest = step.window.filter(|asked| !known.window.is_some_and(|known| known.holds(*asked)));
+        ask_for(draft, etl, rest);
         return None;
     }
     let open = open_runs_of(draft, &etl.etl.key);

@@ -13,6 +13,7 @@ mod build_swarm;
 mod build_task;
 mod build_tick;
 mod build_window;
+mod plan;
 mod request;
 mod run;
 mod schedule;
@@ -24,11 +25,16 @@ mod window_tests;
 
 pub use build_etl::etl_view;
 pub use build_run::{run_state, run_view};
+pub(crate) use build_schedule::clock_words;
 pub use build_schedule::{due_next, schedule_view};
 pub use build_swarm::{node_view, source_view};
 pub use build_task::{task_state, task_view};
 pub use build_tick::{MISSED, Tick, tick_view, ticks};
 pub use build_window::{window_views, windows_missing};
+pub use plan::{
+    ClockChangeView, PlanRequest, PlanView, PlannedFileView, PlannedRunView, PlannedScheduleView, PruneView,
+    StartsView, TickAtView,
+};
 pub use request::{Done, ErrorView, ReconcileRequest, RetryRequest, RunRequest, SuspendRequest};
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
 pub use schedule::{ScheduleSpecView, ScheduleStatusView};
