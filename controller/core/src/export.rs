@@ -25,6 +25,8 @@ pub use salvage::{BackfillLeft, Salvage, SalvageError, Salvaged, UnknownWindow};
 
 /// The version of the lines. Raised when an older `etlctl` could not read what this controller writes.
 pub const FORMAT: u32 = 1;
+/// The file in a controller's data directory that keeps its store's name.
+pub const STORE_NAME_FILE: &str = "export-store";
 /// Characters of a line's seal: 50 bits find any damage that is no forgery.
 const SEAL_CHARS: usize = 10;
 /// What stands before a line's seal, at its end.

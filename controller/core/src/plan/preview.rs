@@ -12,7 +12,7 @@ use crate::change::Change;
 use crate::desired::{Desired, ScheduleObject};
 use crate::name::{EtlKey, ScheduleKey, base32_hash};
 use crate::observed::{Observed, SwarmHealth};
-use crate::recorded::{AcceptedFile, Recorded};
+use crate::recorded::{AcceptedFile, Agenda, Recorded};
 use crate::run::{Run, Trigger};
 use crate::source::{Blob, Reading, Tree};
 use crate::spec::{Schedule, When};
@@ -25,6 +25,8 @@ use crate::view::{
 const TICKS_SHOWN: usize = 5;
 /// Runs that are listed; all are counted.
 const STARTS_LISTED_MAX: usize = 200;
+/// Passes at one instant: one anchors, one decides, one sees that nothing is left.
+const PASSES_MAX: usize = 4;
 /// How far ahead a clock change is looked for.
 const CLOCK_CHANGE_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// Transitions of a zone that are looked at: some change nothing but a name.
@@ -86,8 +88,7 @@ pub fn preview(desired: &Desired, recorded: Recorded, tree: &Tree, now: Timestam
     let mut starts = StartsView::default();
     let times: BTreeSet<Timestamp> = [begin, at].into();
     for time in times {
-        let changes = pass(&after, &mut record, Vec::new(), time);
-        changes.iter().for_each(|change| note_start(&mut starts, change));
+        pass_until_decided(&after, &mut record, &mut starts, time);
     }
     PlanView {
         api_version: API_VERSION.to_owned(),
@@ -97,6 +98,21 @@ pub fn preview(desired: &Desired, recorded: Recorded, tree: &Tree, now: Timestam
         prune: pruned,
         schedules: schedules_of(desired, &after, &record, at),
         starts,
+    }
+}
+
+/// A pass that anchors a schedule decides none of its ticks: that is the next one's.
+fn pass_until_decided(desired: &Desired, record: &mut Recorded, starts: &mut StartsView, now: Timestamp) {
+    let decides =
+        |change: &Change| matches!(change, Change::ScheduleAnchored { .. } | Change::ScheduleDecided { .. });
+    for _ in 0..PASSES_MAX {
+        let changes = pass(desired, record, Vec::new(), now);
+        changes.iter().for_each(|change| note_start(starts, change));
+        if !changes.iter().any(decides) {
+            return;
+        }
+        // Every schedule is looked at again, as the next pass of the loop would.
+        record.agenda = Agenda::default();
     }
 }
 

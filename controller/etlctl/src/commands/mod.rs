@@ -1,5 +1,8 @@
 //! One file a command: its arguments, then `run`.
 
+pub mod adopt;
+mod adopt_read;
+pub mod backup;
 pub mod cancel;
 pub mod check;
 pub mod completion;
@@ -17,7 +20,11 @@ mod lint_policy;
 mod lint_print;
 pub mod logs;
 pub mod next;
+pub mod plan;
+mod plan_files;
+mod plan_print;
 pub mod reconcile;
+pub mod restore;
 pub mod resume;
 pub mod retry;
 pub mod run;

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod asking;
+mod backup;
 mod fake;
 mod logs;
 mod offline;
+mod plan;
 mod steering;
 mod views;
 mod windows;

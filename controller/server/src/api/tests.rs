@@ -40,7 +40,12 @@ impl Scene {
         let api = Api {
             state: state(),
             logs: LogStore::open(&folder.path().join("logs"), limit).unwrap(),
-            settings: settings(&["--git-url", "file:///specs.git"]),
+            settings: settings(&[
+                "--git-url",
+                "file:///specs.git",
+                "--data-dir",
+                &folder.path().display().to_string(),
+            ]),
             token: Some(TokenFile::open(&token).unwrap()),
             sync_now: Arc::new(|allow| {
                 let held = format!("allowed {allow}");
@@ -380,4 +385,6 @@ async fn a_panic_is_an_answer() {
     assert_eq!(scene.refusal(Method::GET, "/api/v1/check", "").await, (500, "Internal".to_owned()));
 }
 
+mod backup;
+mod plan;
 mod windows;

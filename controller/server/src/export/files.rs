@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use etl_core::export::{Chain, Fact, file_name, file_order};
+use etl_core::export::{Chain, Fact, STORE_NAME_FILE, file_name, file_order};
 use etl_core::name::base32_hash;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,8 +14,6 @@ use jiff::civil::Date;
 const FILES_KEPT: usize = 14;
 /// Longest first line that is read: a name and a date.
 const HEAD_BYTES_MAX: u64 = 4_096;
-/// The file in the data directory with the store's own name.
-const STORE_NAME: &str = "export-store";
 
 /// Where files are written, and where the store's name is kept.
 #[derive(Debug, Clone)]
@@ -85,7 +83,7 @@ fn list(place: &Place) -> io::Result<Vec<Named>> {
 /// The name of the store whose export this is. A store that lost its name, or never had one, must not follow another one's files:
 /// they may be all that is left of it.
 fn store_name(place: &Place, now: Timestamp, files: &[Named]) -> io::Result<String> {
-    let path = place.data_dir.join(STORE_NAME);
+    let path = place.data_dir.join(STORE_NAME_FILE);
     let ours = match fs::read_to_string(&path) {
         Ok(text) => Some(text.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

@@ -176,6 +176,11 @@ impl Metrics {
         *export = Some(ExportSeen { up, last_success: success.or(known) });
     }
 
+    #[cfg(test)]
+    pub(crate) fn export_is_up(&self) -> bool {
+        self.export.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|seen| seen.up)
+    }
+
     fn counted(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
