@@ -27,6 +27,8 @@ use hand::Hand;
 
 /// How long a pass waits for one piece to be on the disk: a network file system that is gone answers never.
 const PIECE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a pass waits for the whole beginning of a file, which is many pieces where there are many schedules.
+const BEGIN_LIMIT: Duration = Duration::from_secs(30);
 /// A file is begun anew after so much was added to it: enough for weeks of most ledgers, little enough to copy.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a file's beginning that are written at once, so that memory and the wait for the disk are bounded.
@@ -128,7 +130,9 @@ impl Export {
     /// A new file with all that is true; the older ones go once that is on the disk.
     async fn begin(&self, state: &State, now: Timestamp) -> Result<Open, (String, Option<Hand>)> {
         let hand = Hand::new().map_err(|error| (error.to_string(), None))?;
-        match self.tell_beginning(&hand, state, now).await {
+        let told = tokio::time::timeout(BEGIN_LIMIT, self.tell_beginning(&hand, state, now)).await;
+        let slow = || Err(format!("a file was not begun within {} s", BEGIN_LIMIT.as_secs()));
+        match told.unwrap_or_else(|_| slow()) {
             Ok((chain, day)) => Ok(Open { hand, chain, day, added: 0 }),
             Err(message) => Err((message, Some(hand))),
         }
