@@ -101,7 +101,10 @@ fn beats_go_on_without_a_gap(controller: &Controller) -> anyhow::Result<()> {
     for window in windows(controller, "beat")? {
         let state = text(&window, "/status/state");
         assert!(matches!(state, "Succeeded" | "Running" | "Waiting" | "Unknown"), "{window}");
-        spans.push((text(&window, "/spec/window/start").to_owned(), text(&window, "/spec/window/end").to_owned()));
+        spans.push((
+            text(&window, "/spec/window/start").to_owned(),
+            text(&window, "/spec/window/end").to_owned(),
+        ));
     }
     spans.sort();
     assert!(spans.len() > 2, "{spans:?}");

@@ -174,10 +174,8 @@ pub fn snapshot(recorded: &Recorded) -> impl Iterator<Item = Fact<'_>> {
     let fence = std::iter::once(Fact::Fence { fence: recorded.counters.fence });
     let files = recorded.files.iter().map(|(path, file)| file_fact(path, Some(file)));
     let ledgers = recorded.ledgers.iter().map(|(key, ledger)| ledger_fact(key, ledger));
-    let schedules = recorded
-        .schedules
-        .iter()
-        .map(|(key, record)| schedule_fact(key, Some(Cow::Borrowed(record))));
+    let schedules =
+        recorded.schedules.iter().map(|(key, record)| schedule_fact(key, Some(Cow::Borrowed(record))));
     let resets = recorded.resets.iter().map(|(etl, reset)| reset_fact(etl, Cow::Borrowed(reset)));
     let backfills = recorded.backfills.values().map(|record| Fact::Backfill(BackfillLeft::of(record)));
     let open = recorded.open_runs().filter(|run| run.end.is_none());
@@ -208,9 +206,7 @@ pub fn facts<'a>(changes: &'a [Change], before: &'a Recorded, staged: &'a Staged
 }
 
 fn of_change(change: &Change, before: &Recorded, staged: &Staged) -> Option<Fact<'static>> {
-    let run = |key: &RunKey| {
-        staged.runs.get(key).and_then(Option::as_ref).or_else(|| before.runs.get(key))
-    };
+    let run = |key: &RunKey| staged.runs.get(key).and_then(Option::as_ref).or_else(|| before.runs.get(key));
     match change {
         Change::WindowAsked { ledger, window } => Some(Fact::Asked { key: ledger.into(), window: *window }),
         Change::RunAdmitted { run, .. } => RunOver::of(run).map(Fact::Admitted),

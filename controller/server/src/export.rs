@@ -72,7 +72,12 @@ impl Export {
     /// An export to a directory; nothing is touched yet. `data_dir` keeps the name of the store whose export it is.
     pub fn new(dir: PathBuf, data_dir: PathBuf, controller: String, metrics: Arc<Metrics>) -> Self {
         metrics.export(false, None);
-        Self { place: Place { dir, data_dir }, controller, metrics, phase: tokio::sync::Mutex::new(Phase::Idle) }
+        Self {
+            place: Place { dir, data_dir },
+            controller,
+            metrics,
+            phase: tokio::sync::Mutex::new(Phase::Idle),
+        }
     }
 
     /// Adds what a durable batch says; `state` is still without it. Returns when it is on the disk, or the export is down.

@@ -61,7 +61,9 @@ pub enum BackupError {
     #[error("this is no backup of an etl-controller: its first line is not of kind `backup`")]
     Head,
     /// A newer controller made it.
-    #[error("the backup has version {found}, and this etlctl knows versions up to {known}: take the newer one")]
+    #[error(
+        "the backup has version {found}, and this etlctl knows versions up to {known}: take the newer one"
+    )]
     Newer {
         /// The version found.
         found: u32,
@@ -103,7 +105,11 @@ impl BackupHead {
 }
 
 /// Writes everything recorded as a backup, and says how many records that were.
-pub fn write_backup(recorded: &Recorded, head: &BackupHead, out: &mut impl Write) -> Result<u64, BackupError> {
+pub fn write_backup(
+    recorded: &Recorded,
+    head: &BackupHead,
+    out: &mut impl Write,
+) -> Result<u64, BackupError> {
     let (mut hasher, mut records) = (Sha256::new(), 0);
     let mut line = serde_json::to_vec(head).expect("a head has only text keys, so it is always JSON");
     let mut put = |line: &mut Vec<u8>| {

@@ -53,10 +53,15 @@ pub fn needed(recorded: &Recorded) -> Recorded {
 }
 
 /// The tree of a commit with these files: `scope` are the folders and files that they are all of; elsewhere all stays as it is.
-pub fn tree(in_force: &BTreeMap<String, AcceptedFile>, files: &BTreeMap<String, String>, scope: &[String]) -> Tree {
+pub fn tree(
+    in_force: &BTreeMap<String, AcceptedFile>,
+    files: &BTreeMap<String, String>,
+    scope: &[String],
+) -> Tree {
     let covers = |folder: &str, path: &str| {
         let folder = folder.trim_end_matches('/');
-        folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        folder.is_empty()
+            || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let elsewhere = in_force.iter().filter(|(path, _)| !scope.iter().any(|folder| covers(folder, path)));
     let kept = elsewhere.map(|(path, file)| (path.clone(), blob(&file.text, Some(file))));
@@ -71,7 +76,13 @@ fn blob(text: &str, known: Option<&AcceptedFile>) -> Blob {
 }
 
 /// What would happen if the tree were committed now, and nothing else were decided until `at`.
-pub fn preview(desired: &Desired, recorded: Recorded, tree: &Tree, now: Timestamp, at: Timestamp) -> PlanView {
+pub fn preview(
+    desired: &Desired,
+    recorded: Recorded,
+    tree: &Tree,
+    now: Timestamp,
+    at: Timestamp,
+) -> PlanView {
     let begin = now.min(at);
     let before = recorded.files.clone();
     let read = read(desired, recorded.clone(), tree, false, begin);
@@ -248,7 +259,8 @@ fn clock_change(
     at: Timestamp,
 ) -> Option<ClockChangeView> {
     let until = at.saturating_add(CLOCK_CHANGE_WITHIN).unwrap_or(Timestamp::MAX);
-    let before = |instant: Timestamp| instant.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(instant);
+    let before =
+        |instant: Timestamp| instant.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(instant);
     let offset = |instant: Timestamp| i64::from(zone.to_offset(instant).seconds());
     let instants = zone.following(at).take(TRANSITIONS_MAX).map(|change| change.timestamp());
     let mut instants = instants.take_while(|instant| *instant <= until);

@@ -24,7 +24,9 @@ use crate::table::{Cell, Table};
 
 /// Make a new store from the export of a lost one's ledger, for a controller that is stopped
 #[derive(Debug, Args)]
-#[command(after_help = "Services that still run are adopted from their labels when the controller starts, with their windows.")]
+#[command(
+    after_help = "Services that still run are adopted from their labels when the controller starts, with their windows."
+)]
 pub struct Adopt {
     /// The directory of the export, the controller's --export-dir
     #[arg(long, value_name = "DIR")]
@@ -53,9 +55,15 @@ pub fn run(args: &Adopt, globals: &Globals, screen: &mut Screen) -> Result<Exit,
     ];
     let replaced = replace(&args.data_dir, recorded, args.force, clock::now()).map_err(refusal)?;
     keep_name(&args.data_dir, &store)?;
-    let counts: Vec<String> =
-        counts.iter().map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" })).collect();
-    screen.note(&format!("Saved from {}: {}; its newest fact is of {newest}.", shown(&path), counts.join(", ")))?;
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(count, what)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }))
+        .collect();
+    screen.note(&format!(
+        "Saved from {}: {}; its newest fact is of {newest}.",
+        shown(&path),
+        counts.join(", ")
+    ))?;
     told_aside(&replaced, screen)?;
     tell_unknown(&unknown, &globals.zone(), screen)?;
     for left in backfills {
@@ -68,7 +76,8 @@ pub fn run(args: &Adopt, globals: &Globals, screen: &mut Screen) -> Result<Exit,
             span.end()
         ))?;
     }
-    screen.note("Runs and logs are not part of an export. Start the controller: it adopts what still runs.")?;
+    screen
+        .note("Runs and logs are not part of an export. Start the controller: it adopts what still runs.")?;
     Ok(Exit::Success)
 }
 
@@ -98,7 +107,8 @@ fn tell_unknown(unknown: &[UnknownWindow], zone: &TimeZone, screen: &mut Screen)
     let rows: Vec<_> = unknown.iter().map(row).collect();
     let mut table = Table::new(vec!["PROJECT", "ETL", "VERSION", "WINDOW", "RUN"]);
     screen.put(&table.render(&rows, screen.color))?;
-    let what = if unknown.len() == 1 { "1 window is".into() } else { format!("{} windows are", unknown.len()) };
+    let what =
+        if unknown.len() == 1 { "1 window is".into() } else { format!("{} windows are", unknown.len()) };
     screen.note(&format!(
         "{what} unknown: the run had begun, and its end was not told. One whose service still runs settles it. \
          Later, for the rest:"

@@ -59,7 +59,8 @@ fn read(path: &Path, skip_damaged: bool, remarks: &mut Vec<String>) -> Result<Sa
     while let Some(bytes) = line {
         let number = lines.number;
         let next = lines.next().map_err(unreadable)?;
-        let taken = chain.open(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).map_err(|error| error.to_string());
+        let taken =
+            chain.open(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).map_err(|error| error.to_string());
         let taken = taken.and_then(|fact| salvage.take(fact).map_err(|error| error.to_string()));
         if let Err(why) = taken {
             let place = format!("{}:{number}", path.display());

@@ -22,9 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(125);
 
 /// Show what would happen if these files were committed, without doing it
 #[derive(Debug, Args)]
-#[command(after_help = "Folders are searched for *.etl.yaml files: what a folder no longer holds counts as removed. A file that \
+#[command(
+    after_help = "Folders are searched for *.etl.yaml files: what a folder no longer holds counts as removed. A file that \
                         is named alone stands for itself. Outside of a git repository the folder that is named is taken for \
-                        the one that the controller follows.\nExit codes: 0 it can be planned, 2 it cannot, or a file has faults.")]
+                        the one that the controller follows.\nExit codes: 0 it can be planned, 2 it cannot, or a file has faults."
+)]
 pub struct Plan {
     /// Files and folders
     #[arg(default_value = ".", value_name = "PATH")]

@@ -108,5 +108,8 @@ fn summary(view: &PlanView) -> String {
     let mut files: BTreeMap<String, u64> = BTreeMap::new();
     view.files.iter().for_each(|file| *files.entry(file.state.clone()).or_default() += 1);
     let files = if files.is_empty() { "none".to_owned() } else { counts(&files) };
-    format!("Files: {files}. Runs that would be started at {}: {}. Nothing was changed.", view.at, view.starts.total)
+    format!(
+        "Files: {files}. Runs that would be started at {}: {}. Nothing was changed.",
+        view.at, view.starts.total
+    )
 }

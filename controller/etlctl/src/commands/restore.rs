@@ -15,8 +15,10 @@ use crate::screen::Screen;
 
 /// Make a backup the store of a controller that is stopped
 #[derive(Debug, Args)]
-#[command(after_help = "Logs are not part of a backup. What was done since it was made is done again: where there is an \
-                        export of the ledger (--export-dir), `etlctl adopt` knows more of it.")]
+#[command(
+    after_help = "Logs are not part of a backup. What was done since it was made is done again: where there is an \
+                        export of the ledger (--export-dir), `etlctl adopt` knows more of it."
+)]
 pub struct Restore {
     /// The backup; `-` is stdin
     #[arg(value_name = "FILE")]
@@ -34,7 +36,10 @@ pub fn run(args: &Restore, screen: &mut Screen) -> Result<Exit, Failure> {
     let runs = backup.recorded.runs.len();
     let replaced = replace(&args.data_dir, backup.recorded, args.force, clock::now()).map_err(refusal)?;
     let (head, records) = (&backup.head, backup.records);
-    screen.put(&format!("restored {records} records, {runs} runs among them, to {}\n", shown(&replaced.store)))?;
+    screen.put(&format!(
+        "restored {records} records, {runs} runs among them, to {}\n",
+        shown(&replaced.store)
+    ))?;
     screen.note(&format!("It is what controller {} had recorded at {}.", head.controller, head.at))?;
     told_aside(&replaced, screen)?;
     screen.note("Logs are not part of a backup. Start the controller: it finds what runs by its labels.")?;

@@ -62,7 +62,10 @@ fn a_backup_goes_to_stdout_or_becomes_a_file_once_it_is_whole() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("today.jsonl");
     assert_eq!(run(fake.etlctl(&["backup", path.to_str().unwrap()])).0, 0);
-    assert_eq!((fs::read_to_string(&path).unwrap(), names(dir.path())), (text(), vec!["today.jsonl".to_owned()]));
+    assert_eq!(
+        (fs::read_to_string(&path).unwrap(), names(dir.path())),
+        (text(), vec!["today.jsonl".to_owned()])
+    );
 }
 
 #[test]
@@ -70,7 +73,9 @@ fn a_backup_that_breaks_off_leaves_the_file_of_yesterday() {
     let whole = text();
     let cut = whole.lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
     let altered = whole.replace("ada", "eve");
-    for (body, expected) in [(cut, "cut off after line 2"), (altered, "damaged"), (String::new(), "no backup")] {
+    for (body, expected) in
+        [(cut, "cut off after line 2"), (altered, "damaged"), (String::new(), "no backup")]
+    {
         let fake = Fake::new().on("GET /api/v1/backup", 200, body);
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("backup");
@@ -93,7 +98,10 @@ fn a_backup_is_restored_to_an_empty_directory_and_never_over_records() {
     fs::write(dir.path().join("backup"), text()).unwrap();
     let (code, out, err) = restore(dir.path(), &[]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.starts_with("restored 3 records, 0 runs among them") && err.contains("Logs are not"), "{out}{err}");
+    assert!(
+        out.starts_with("restored 3 records, 0 runs among them") && err.contains("Logs are not"),
+        "{out}{err}"
+    );
     let found = load(&dir.path().join("data"));
     assert_eq!((&found.ledgers, &found.resets), (&recorded().ledgers, &recorded().resets));
     assert!(found.counters.fence > 1 << 32, "no fencing number is given out twice");
@@ -149,7 +157,10 @@ fn with_files(files: &[(&str, Vec<u8>)]) -> TempDir {
 
 #[test]
 fn the_newest_export_becomes_a_store_and_what_was_under_way_is_unknown() {
-    let dir = with_files(&[("ledger-2026-02-25-1.jsonl", export("old").concat()), ("ledger-2026-02-25-2.jsonl", export("mine").concat())]);
+    let dir = with_files(&[
+        ("ledger-2026-02-25-1.jsonl", export("old").concat()),
+        ("ledger-2026-02-25-2.jsonl", export("mine").concat()),
+    ]);
     let (code, out, err) = adopt(dir.path(), &[]);
     assert_eq!(code, 0, "{err}");
     assert_eq!(
@@ -172,18 +183,40 @@ fn the_newest_export_becomes_a_store_and_what_was_under_way_is_unknown() {
 #[test]
 fn torn_ends_are_nothing_and_damage_in_the_middle_is_told_with_its_line() {
     let whole = export("s");
-    let torn = { let mut text = whole.concat(); text.truncate(text.len() - 20); text };
+    let torn = {
+        let mut text = whole.concat();
+        text.truncate(text.len() - 20);
+        text
+    };
     let half = whole[..3].concat();
     let mut altered = whole.clone();
     altered[5][20] ^= 1;
     let name = |n: u32| format!("ledger-2026-02-25-{n}.jsonl");
     for (what, files, more, code, said) in [
         ("a torn last line", vec![torn], vec![], 0, "the last line was not written to its end"),
-        ("a newest file whose beginning is half", vec![whole.concat(), half.clone()], vec![], 0, "never written to its end"),
+        (
+            "a newest file whose beginning is half",
+            vec![whole.concat(), half.clone()],
+            vec![],
+            0,
+            "never written to its end",
+        ),
         ("nothing but half a beginning", vec![half], vec![], 2, "has no file of an export that can be used"),
         ("no file at all", vec![], vec![], 2, "has no file of an export that can be used"),
-        ("damage in the middle", vec![altered.concat()], vec![], 2, "ledger-2026-02-25-1.jsonl:6: its seal does not fit"),
-        ("damage that is left out", vec![altered.concat()], vec!["--skip-damaged"], 0, ":6: its seal does not fit"),
+        (
+            "damage in the middle",
+            vec![altered.concat()],
+            vec![],
+            2,
+            "ledger-2026-02-25-1.jsonl:6: its seal does not fit",
+        ),
+        (
+            "damage that is left out",
+            vec![altered.concat()],
+            vec!["--skip-damaged"],
+            0,
+            ":6: its seal does not fit",
+        ),
     ] {
         let names: Vec<String> = (1..=2).map(name).collect();
         let files: Vec<(&str, Vec<u8>)> = names.iter().map(String::as_str).zip(files).collect();

@@ -62,7 +62,13 @@ fn folders_stand_for_all_they_hold_and_paths_are_the_repositorys() {
         (true, vec![], vec!["etl/projects/north/a.etl.yaml", "etl/b.etl.yaml"], vec![""], false),
         (true, vec!["etl"], vec!["etl/projects/north/a.etl.yaml", "etl/b.etl.yaml"], vec!["etl"], false),
         (true, vec!["etl/b.etl.yaml"], vec!["etl/b.etl.yaml"], vec!["etl/b.etl.yaml"], false),
-        (true, vec!["etl/projects/north"], vec!["etl/projects/north/a.etl.yaml"], vec!["etl/projects/north"], false),
+        (
+            true,
+            vec!["etl/projects/north"],
+            vec!["etl/projects/north/a.etl.yaml"],
+            vec!["etl/projects/north"],
+            false,
+        ),
         (false, vec!["etl"], vec!["projects/north/a.etl.yaml", "b.etl.yaml"], vec![""], true),
         (false, vec!["etl/b.etl.yaml"], vec!["b.etl.yaml"], vec!["b.etl.yaml"], true),
         (false, vec!["empty"], vec![], vec![""], true),
@@ -95,8 +101,10 @@ fn the_time_is_passed_on() {
 fn what_cannot_be_planned_is_2() {
     let folder = TempDir::new().unwrap();
     let mut faulty = answer();
-    faulty["files"] = json!([{"path": "a.etl.yaml", "state": "faulty", "faults": "a.etl.yaml:1:1 error[E001]: no"}]);
-    let busy = json!({"reason": "Busy", "message": "a plan is being made already", "help": "try again later"});
+    faulty["files"] =
+        json!([{"path": "a.etl.yaml", "state": "faulty", "faults": "a.etl.yaml:1:1 error[E001]: no"}]);
+    let busy =
+        json!({"reason": "Busy", "message": "a plan is being made already", "help": "try again later"});
     let good = || Fake::new().on("POST /api/v1/plan", 200, answer());
     for (fake, words, said) in [
         (Fake::new().on("POST /api/v1/plan", 200, faulty), vec![], "Files: 1 faulty"),

@@ -24,17 +24,14 @@ pub(super) struct Hand {
 impl Hand {
     pub(super) fn new() -> io::Result<Self> {
         let (jobs, asked) = channel::<Job>();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let left = waiting.clone();
         Builder::new().name("export".to_owned()).spawn(move || {
             let mut file = None;
             // Ends when nobody holds the hand any more.
             while let Ok(job) = asked.recv() {
                 job(&mut file);
-                left.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { jobs, waiting })
+        Ok(Self { jobs, waiting: Arc::default() })
     }
 
     /// Whether it waits for nothing.
@@ -49,8 +46,12 @@ impl Hand {
         work: impl FnOnce(&mut Option<File>) -> io::Result<T> + Send + 'static,
     ) -> Result<T, String> {
         let (done, answer) = oneshot::channel();
+        let waiting = self.waiting.clone();
         let job: Job = Box::new(move |file| {
-            let _ = done.send(work(file));
+            let answer = work(file);
+            // Before the answer: who has it may ask at once whether the hand is free.
+            waiting.fetch_sub(1, Ordering::Release);
+            let _ = done.send(answer);
         });
         self.waiting.fetch_add(1, Ordering::AcqRel);
         self.jobs.send(job).map_err(|_| "its thread is gone".to_owned())?;

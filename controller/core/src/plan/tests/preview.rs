@@ -65,11 +65,7 @@ fn faults_are_drawn_as_lint_draws_them() {
 fn what_disappears_is_listed_and_its_runs_go_on() {
     let mut story = three();
     story.pass(at(0), seen([]));
-    story.ask(
-        at(0),
-        "one",
-        Verb::Run { etl: etl_key("c"), params: BTreeMap::new(), window: None },
-    );
+    story.ask(at(0), "one", Verb::Run { etl: etl_key("c"), params: BTreeMap::new(), window: None });
     let (a, b) = (spec("a", "{every: 100s}"), spec("b", "{every: 100s}"));
     let view = planned(&story, &[a.clone(), b], &[""], 0);
     assert_eq!(view.prune.objects, ["ETL default/c", "Schedule default/c"]);
