@@ -2,6 +2,7 @@
 
 mod crash_sweep;
 mod killed;
+mod lost_store;
 mod main_job;
 mod node_lost;
 mod swarm_away;

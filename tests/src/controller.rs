@@ -39,6 +39,11 @@ impl Controller {
         self.dir.path().join(name)
     }
 
+    /// Where its store, its logs and its mirror are.
+    pub fn data_dir(&self) -> PathBuf {
+        self.path("data")
+    }
+
     pub fn start(&mut self) -> anyhow::Result<()> {
         self.start_with(&[])
     }

@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("controller/git", &[]),
     ("controller/store", &["etl-core"]),
     ("controller/swarm", &["etl-core"]),
-    ("controller/etlctl", &["etl-core"]),
+    ("controller/etlctl", &["etl-core", "etl-store"]),
     ("controller/server", &["etl-core", "etl-git", "etl-store", "etl-swarm"]),
 ];
 

@@ -83,6 +83,7 @@ pub fn sighting(
         attempt: attempt_key(1),
         version: 1,
         fence: 1,
+        window: None,
         service: "service-1".to_owned(),
         state,
         desired,

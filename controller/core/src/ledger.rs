@@ -48,6 +48,18 @@ pub enum WindowState {
     Missing,
 }
 
+/// What the end of a run says of its window, beside how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// Its state says what is true of the data.
+    Counts,
+    /// It never started, and did nothing to the data.
+    Untouched,
+    /// Nobody knows: it was found after the store was lost, and not all of it was seen.
+    Unknown,
+}
+
 impl WindowState {
     /// The word that people see.
     pub fn word(self) -> &'static str {
@@ -79,6 +91,15 @@ impl Ledger {
             EndState::Failed | EndState::TimedOut | EndState::Lost => self.failed.insert(window),
             // It may or may not have written: nothing stands for it, so it is missing.
             EndState::Cancelled => {}
+        }
+    }
+
+    /// A run over the window ended, with this effect on it.
+    pub fn conclude(&mut self, window: Window, state: EndState, effect: Effect) {
+        match effect {
+            Effect::Counts => self.end(window, state),
+            Effect::Untouched => self.ask(window),
+            Effect::Unknown => self.lose_sight(window),
         }
     }
 

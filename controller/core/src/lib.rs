@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod change;
 pub mod cron;
 pub mod desired;
+pub mod export;
 #[cfg(test)]
 mod fixtures;
 pub mod ledger;

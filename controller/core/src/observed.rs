@@ -67,6 +67,8 @@ pub struct Sighting {
     pub version: u32,
     /// From its service's labels.
     pub fence: u64,
+    /// From its service's labels: the data that its run is over, if any is meant.
+    pub window: Option<Window>,
     /// The service's id.
     pub service: String,
     /// `Status.State`.

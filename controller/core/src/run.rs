@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::LedgerKey;
+use crate::ledger::{Effect, LedgerKey};
 use crate::name::{AttemptKey, BackfillKey, Name, RunKey, ScheduleKey};
 use crate::outcome::{EndState, Outcome, StopReason, StuckReason};
 use crate::spec::ParamValue;
@@ -323,6 +323,23 @@ impl Run {
     /// Where its window is accounted for.
     pub fn ledger(&self) -> LedgerKey {
         LedgerKey { etl: self.key.etl.clone(), version: self.version }
+    }
+
+    /// What it says of its window to end in this state. Of a run that was adopted without its spec nobody knows whether it had
+    /// more tasks than were seen, so not even its success counts.
+    pub fn effect(&self, state: EndState) -> Effect {
+        let adopted = self.trigger == Trigger::Adopted;
+        match state {
+            EndState::Cancelled if self.started_at.is_none() => Effect::Untouched,
+            EndState::Lost if adopted => Effect::Unknown,
+            EndState::Succeeded | EndState::Skipped if adopted && self.commit.is_empty() => Effect::Unknown,
+            EndState::Succeeded
+            | EndState::Skipped
+            | EndState::Failed
+            | EndState::TimedOut
+            | EndState::Cancelled
+            | EndState::Lost => Effect::Counts,
+        }
     }
 
     /// Whether it is over and nothing of it is left in the Swarm.

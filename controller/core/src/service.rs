@@ -104,6 +104,16 @@ pub fn labels(controller: &str, attempt: &AttemptKey, version: u32, fence: u64) 
     .collect()
 }
 
+/// Label of the window that the attempt's run is over, for the day on which the store is lost.
+pub const WINDOW_LABEL: &str = "swarm.etl.window";
+
+/// The labels of an attempt's service: whose it is, and which data its run is over.
+fn all_labels(controller: &str, run: &Run, attempt: &AttemptKey, fence: u64) -> BTreeMap<String, String> {
+    let mut labels = labels(controller, attempt, run.version, fence);
+    labels.extend(run.window.map(|window| (WINDOW_LABEL.to_owned(), window.to_string())));
+    labels
+}
+
 /// The complete service of an attempt, its templates filled in. `avoid` are nodes that lost or pushed out earlier attempts.
 pub fn draft(
     controller: &str,
@@ -121,7 +131,7 @@ pub fn draft(
     placement.constraints.extend(avoid.iter().map(|node| format!("node.id != {}", node.id)));
     Ok(ServiceDraft {
         name: attempt.service_name(),
-        labels: labels(controller, attempt, run.version, fence),
+        labels: all_labels(controller, run, attempt, fence),
         pinned: run.digests.get(&image).cloned(),
         image,
         entrypoint,

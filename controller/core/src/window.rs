@@ -3,9 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// Longest text that may be a window: two instants with all their nanoseconds.
+const TEXT_BYTES_MAX: usize = 80;
 
 /// A half-open span of data: from `start`, up to but without `end`. Never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +68,17 @@ impl From<Window> for (Timestamp, Timestamp) {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.start, self.end)
+    }
+}
+
+impl FromStr for Window {
+    type Err = EmptyWindow;
+
+    /// Reads what [`Display`](fmt::Display) writes; anybody may have written it.
+    fn from_str(text: &str) -> Result<Self, EmptyWindow> {
+        let ends = text.split_once('/').filter(|_| text.len() <= TEXT_BYTES_MAX).ok_or(EmptyWindow)?;
+        let instant = |text: &str| text.parse::<Timestamp>().map_err(|_| EmptyWindow);
+        Self::try_from((instant(ends.0)?, instant(ends.1)?))
     }
 }
 
@@ -191,6 +206,26 @@ mod tests {
         ] {
             let windows: Windows = inserted.iter().copied().map(window).collect();
             assert_eq!(pairs(&windows), expected, "{inserted:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_read_as_it_is_written() {
+        for window in [(0, 10), (-3_600, 86_400)].map(window) {
+            assert_eq!(window.to_string().parse(), Ok(window));
+        }
+        let long = format!("2026-01-01T00:00:00Z/2026-01-02T00:00:00{}Z", " ".repeat(60));
+        for text in [
+            "",
+            "/",
+            "2026-01-02T00:00:00Z",
+            "2026-01-02T00:00:00Z/",
+            "2026-01-02/2026-01-03",
+            "2026-01-02T00:00:00Z/2026-01-02T00:00:00Z",
+            "2026-01-02T00:00:00Z/2026-01-01T00:00:00Z",
+            &long,
+        ] {
+            assert_eq!(text.parse::<Window>(), Err(EmptyWindow), "{text:?}");
         }
     }
 

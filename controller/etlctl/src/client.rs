@@ -22,8 +22,8 @@ use crate::failure::Failure;
 const TIMEOUT: Duration = Duration::from_secs(35);
 /// Biggest answer that is read whole: far beyond any list, and a runaway server cannot fill the memory.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// Longest line of a stream: Docker cuts log lines at 16 KiB, the rest is JSON's escaping with room to spare.
-const LINE_BYTES_MAX: usize = 4 << 20;
+/// Longest line of a stream: a record of a backup has at most 12 MiB. Lines of logs are cut at 16 KiB.
+const LINE_BYTES_MAX: usize = 16 << 20;
 /// Longest token file.
 const TOKEN_BYTES_MAX: usize = 16 << 10;
 
@@ -231,7 +231,8 @@ impl Lines<'_> {
         }
     }
 
-    async fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    /// The next line as it is, with its end where it has one.
+    pub async fn next_line(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if let Some(at) = self.held[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let end = self.searched + at + 1;

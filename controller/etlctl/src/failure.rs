@@ -53,6 +53,13 @@ impl Failure {
         Self::Failed { message: message.into(), help: Some(help.into()) }
     }
 
+    /// The same words as a usage error, for a command whose only failure is that it cannot answer.
+    pub fn as_usage(&self) -> Self {
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+        Self::Usage { message: format!("{self}{causes}"), help: self.help() }
+    }
+
     /// The exit code it ends the process with.
     pub fn exit(&self) -> Exit {
         match self {

@@ -7,7 +7,7 @@ use etl_core::desired::Policy;
 use etl_core::service::Allowed;
 use etl_core::view::{CheckView, ErrorView, SourceView, source_view};
 use etl_git::{Limits, Source, SourceConfig};
-use etl_store::{LogLimit, LogStore, SledStore};
+use etl_store::{LogLimit, LogStore, STORE_FOLDER, SledStore};
 use etl_swarm::{RequestHook, Swarm, SwarmConfig, TlsFiles};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::Actor;
 use crate::api::{Api, Check, SyncNow, TokenFile, router};
 use crate::death::Death;
+use crate::export::Export;
 use crate::listen::{Socket, bind_tcp, serve_tcp};
 use crate::logs::LogKeeper;
 use crate::metrics::{Metrics, Ops, Sizes};
@@ -72,7 +73,7 @@ fn assemble(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Ass
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("cannot make the data directory `{}`", settings.data_dir.display()))?;
     let death = Arc::new(Death::from_env()?);
-    let store = death.beside(Arc::new(SledStore::open(&settings.data_dir.join("store"))?));
+    let store = death.beside(Arc::new(SledStore::open(&settings.data_dir.join(STORE_FOLDER))?));
     let mut recorded = store.load()?;
     recorded.index();
     let limit = LogLimit { bytes_per_attempt: settings.log_limit.0 };
@@ -93,8 +94,13 @@ fn assemble(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Ass
         stop.clone(),
     );
     let sync = Sync::new(source(settings)?, settings.git_period.unsigned_abs(), state.clone());
+    let export = settings.export_dir.clone().map(|dir| {
+        let controller = settings.controller_name.to_string();
+        Export::new(dir, settings.data_dir.clone(), controller, metrics.clone())
+    });
     let world = Real {
         state,
+        export,
         store,
         observer,
         actor: Arc::new(actor),

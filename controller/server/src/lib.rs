@@ -5,6 +5,7 @@ pub mod api;
 pub mod clock;
 pub mod controller;
 pub mod death;
+pub mod export;
 #[cfg(test)]
 mod fixture;
 pub(crate) mod hooks;

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::actor::Actor;
 use crate::clock;
+use crate::export::Export;
 use crate::logs::LogKeeper;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
@@ -35,6 +36,8 @@ pub struct Real {
     pub logs: Arc<LogKeeper>,
     /// Counters of what changes.
     pub metrics: Arc<Metrics>,
+    /// Where the ledger is written beside the store, if anywhere.
+    pub export: Option<Export>,
     /// What the operator set.
     pub policy: Arc<Policy>,
     /// Rises with every pass, for those who wait for one.
@@ -86,6 +89,9 @@ impl World for Real {
             written
                 .expect("a commit does not panic")
                 .map_err(|error| CommitError { source: Box::new(error) })?;
+            if let Some(export) = &self.export {
+                export.add(&self.state, &changes, &staged).await;
+            }
         }
         self.metrics.changed(&changes, &self.state.desired(), &self.state.recorded(), clock::now());
         let staged = Arc::unwrap_or_clone(staged);
@@ -117,6 +123,9 @@ impl World for Real {
 
     async fn act(&self, actions: Vec<Action>) {
         self.actor.start(actions);
+        if let Some(export) = &self.export {
+            export.mend(&self.state).await;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::{MemoryStore, SledStore, Store, StoreError};
 
+mod backup;
 mod crash;
 mod disk;
 mod records;

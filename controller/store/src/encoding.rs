@@ -141,7 +141,8 @@ fn replace<T: Serialize>(subject: String, record: Option<&T>) -> Result<Edit, Fa
     }
 }
 
-fn put<T: Serialize>(subject: String, record: &T) -> Result<Edit, Fault> {
+/// A record under its name, if it can be kept.
+pub(crate) fn put<T: Serialize>(subject: String, record: &T) -> Result<Edit, Fault> {
     let refused = |why: String| Fault::Unkeepable { key: subject.clone(), why };
     if subject.contains('\0') || subject.ends_with('/') {
         return Err(refused("its name is empty or has a NUL in it".into()));
@@ -286,7 +287,8 @@ fn open<'a>(subject: &str, key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]
     Ok((u16::from_be_bytes([high, low]), part))
 }
 
-fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Fault> {
+/// Puts a record in its place.
+pub(crate) fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Fault> {
     let foreign = || corrupt(subject, "not a key of this layout");
     match subject.split_once('/') {
         None if subject == SCHEMA_SUBJECT => {}
@@ -347,7 +349,7 @@ fn corrupt(key: &str, why: &str) -> Fault {
     Fault::Corrupt { key: key.into(), why: why.into() }
 }
 
-fn run_path(key: &RunKey) -> Result<String, Fault> {
+pub(crate) fn run_path(key: &RunKey) -> Result<String, Fault> {
     let RunKey { etl, suffix } = key;
     let path = format!("{etl}/{suffix}");
     if run_key(&path).as_ref() == Some(key) {

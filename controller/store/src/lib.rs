@@ -4,6 +4,7 @@
 
 use etl_core::recorded::{Recorded, Staged};
 
+mod backup;
 #[cfg(test)]
 mod contract;
 mod directory;
@@ -11,14 +12,17 @@ mod encoding;
 mod error;
 mod logs;
 mod memory;
+mod replace;
 mod sled_store;
 
+pub use backup::{Backup, BackupCheck, BackupError, BackupHead, write_backup};
 pub use error::StoreError;
 pub use logs::{
     Chunk, Cursor, KeptLine, LogError, LogLimit, LogStore, LogWriter, Origin, READ_BYTES_MAX, READ_LINES_MAX,
     ReadFrom, TAIL_LINES_MAX,
 };
 pub use memory::MemoryStore;
+pub use replace::{FENCE_MARGIN, ReplaceError, Replaced, STORE_FOLDER, replace};
 pub use sled_store::SledStore;
 
 /// What survives a restart. Each sentence below is a test of the contract suite, run against every implementation.

@@ -96,6 +96,11 @@ impl SledStore {
         self.data.sync_data().map_err(Failure::Sync)
     }
 
+    /// Writes records into a store that nobody uses yet; it is of use only once all are in it.
+    pub(crate) fn fill(&self, edits: Vec<Edit>) -> Result<(), StoreError> {
+        guarded(|| self.write(edits)).map_err(|failure| unwritten(&self.name, failure))
+    }
+
     fn existing(&self, beginning: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
         let keys = self.db.scan_prefix(beginning).keys();
         keys.map(|key| Ok(key?.to_vec())).collect()

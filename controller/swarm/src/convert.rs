@@ -7,7 +7,8 @@ use std::time::Duration;
 use etl_core::name::{AttemptKey, Name, RunKey};
 use etl_core::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use etl_core::run::NodeRef;
-use etl_core::service::LABEL_PREFIX;
+use etl_core::service::{LABEL_PREFIX, WINDOW_LABEL};
+use etl_core::window::Window;
 use jiff::Timestamp;
 
 use crate::clock::Moment;
@@ -72,6 +73,7 @@ fn sighting(task: SwarmTask, names: &NodeNames) -> Option<Sighting> {
         attempt,
         version,
         fence,
+        window: window(&task.spec.container_spec.labels),
         state,
         desired: self::state(&task.desired_state)?,
         node: names.reference(&task.node_id),
@@ -91,6 +93,11 @@ fn identity(labels: &HashMap<String, String>) -> Option<(AttemptKey, u32, u64)> 
     let number: u32 = label("attempt")?.parse().ok().filter(|number| (1..=ATTEMPT_MAX).contains(number))?;
     let fence: u64 = label("fence")?.parse().ok().filter(|fence| *fence <= FENCE_MAX)?;
     Some((AttemptKey { run, task: name("task")?, number }, label("version")?.parse().ok()?, fence))
+}
+
+/// The data that the attempt's run is over. What is no window is none: the attempt itself is known all the same.
+fn window(labels: &HashMap<String, String>) -> Option<Window> {
+    labels.get(WINDOW_LABEL)?.parse().ok()
 }
 
 /// Swarm shows 0 for what never ran and -1 for what is being stopped: only an ended container has an exit code.
@@ -231,6 +238,26 @@ mod tests {
         let rows = json!([no_labels, other_run, good, new_word, no_time, no_fence, no_attempt, huge]);
         let (seen, strays) = read(rows);
         assert_eq!((seen.len(), seen[0].service.as_str(), strays), (1, "s1", 7));
+    }
+
+    #[test]
+    fn the_window_of_a_run_is_read_and_what_is_none_hides_nothing() {
+        let whole = "2025-11-19T09:30:00Z/2025-11-20T09:30:00Z";
+        for (label, expected) in [
+            (Some(whole), Some(whole)),
+            (None, None),
+            (Some(""), None),
+            (Some("2025-11-20T09:30:00Z/2025-11-19T09:30:00Z"), None),
+            (Some("yesterday/today"), None),
+        ] {
+            let mut row = row("s1", "2025-11-20T09:30:00Z", ended("complete", "c1", 0));
+            if let Some(label) = label {
+                row["Spec"]["ContainerSpec"]["Labels"]["swarm.etl.window"] = json!(label);
+            }
+            let (seen, strays) = read(json!([row]));
+            let window = seen[0].window.map(|window| window.to_string());
+            assert_eq!((window.as_deref(), strays), (expected, 0), "{label:?}");
+        }
     }
 
     #[test]

@@ -167,6 +167,7 @@ impl Swarm {
             attempt: task.attempt.clone(),
             version: task.version,
             fence: task.fence,
+            window: None,
             service: task.service.clone(),
             state: task.state,
             desired: task.desired,

@@ -16,6 +16,7 @@ use crate::observed::{Sighting, SwarmTaskState};
 use crate::outcome::Outcome;
 use crate::run::{AttemptEnd, Run, TaskRun, Trigger};
 use crate::spec::{Etl, OnNodeLost, Task};
+use crate::window::Window;
 
 /// Anybody can write a label. We count on from the numbers of what we adopt, so those that no counting reaches are not ours.
 const ADOPTED_ATTEMPT_MAX: u32 = 1_000_000_000;
@@ -54,9 +55,15 @@ fn widen(draft: &mut Draft, run: Run, strangers: &[(&AttemptKey, &Sighting)]) {
         wider.tasks.entry(key.task.clone()).or_insert_with(unknown_task);
     }
     if wider.tasks.len() > spec.tasks.len() {
-        let run = Run { spec: spec_hash(&wider), ..run };
+        let window = run.window.or(window_of(strangers));
+        let run = Run { spec: spec_hash(&wider), window, ..run };
         draft.change(Change::RunAdmitted { run: Box::new(run), spec: Arc::new(wider) });
     }
+}
+
+/// The data that a run is over: its services say so.
+fn window_of(strangers: &[(&AttemptKey, &Sighting)]) -> Option<Window> {
+    strangers.iter().find_map(|(_, seen)| seen.window)
 }
 
 /// Whether the run's spec has the task. The run itself may not: of an adopted one, a task may be seen later than the others.
@@ -72,6 +79,7 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
     let whole = current.filter(|object| tasks.iter().all(|task| object.etl.tasks.contains_key(task)));
     let spec =
         whole.map_or_else(|| Arc::new(unknown_etl(&run.etl, version, &tasks)), |object| object.etl.clone());
+    // Without a commit it counts as one whose spec is not known: see `Run::effect`.
     let commit = whole.map_or_else(String::new, |object| object.commit.to_string());
     let admitted = Run {
         key: run.clone(),
@@ -79,7 +87,7 @@ fn admit(draft: &mut Draft, run: &RunKey, strangers: &[(&AttemptKey, &Sighting)]
         spec: spec_hash(&spec),
         commit,
         trigger: Trigger::Adopted,
-        window: None,
+        window: window_of(strangers),
         params: BTreeMap::new(),
         admitted_at: draft.now,
         started_at: Some(draft.now),

@@ -16,6 +16,7 @@ mod cut;
 mod draft;
 mod flow;
 mod placement;
+pub mod preview;
 mod report;
 mod request;
 mod retention;

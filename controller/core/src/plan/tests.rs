@@ -17,10 +17,12 @@ use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
 mod accept;
+mod adopted;
 mod anew;
 mod backfill;
 mod comes_back;
 mod cronjob;
+mod preview;
 mod strangers;
 mod templates;
 mod triggers;

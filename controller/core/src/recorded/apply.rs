@@ -225,11 +225,8 @@ impl Staged {
     fn end_window(&mut self, recorded: &Recorded, key: &RunKey, state: EndState) {
         let Some(run) = self.run(recorded, key) else { return };
         let Some(window) = run.window else { return };
-        // What never started did nothing to its data.
-        let untouched = state == EndState::Cancelled && run.started_at.is_none();
-        let key = run.ledger();
-        let ledger = self.ledger(recorded, &key);
-        if untouched { ledger.ask(window) } else { ledger.end(window, state) }
+        let (key, effect) = (run.ledger(), run.effect(state));
+        self.ledger(recorded, &key).conclude(window, state, effect);
     }
 
     /// The staged value of a ledger.

@@ -50,7 +50,7 @@ pub fn due_next(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Times
 }
 
 /// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.
-pub(super) fn clock_words(schedule: &Schedule) -> String {
+pub(crate) fn clock_words(schedule: &Schedule) -> String {
     match (when_words(schedule), zone_name(schedule).as_str()) {
         (when, "UTC" | "") => when,
         (when, zone) => format!("{when} ({zone})"),

@@ -15,6 +15,7 @@ mod build_swarm;
 mod build_task;
 mod build_tick;
 mod build_window;
+mod plan;
 mod request;
 mod run;
 mod schedule;
@@ -28,11 +29,16 @@ pub use backfill::{BackfillSpecView, BackfillStatusView, BackfillView};
 pub use build_backfill::{backfill_state, backfill_view};
 pub use build_etl::etl_view;
 pub use build_run::{run_state, run_view};
+pub(crate) use build_schedule::clock_words;
 pub use build_schedule::{due_next, schedule_view};
 pub use build_swarm::{node_view, source_view};
 pub use build_task::{task_state, task_view};
 pub use build_tick::{MISSED, Tick, tick_view, ticks};
 pub use build_window::{window_views, windows_missing};
+pub use plan::{
+    ClockChangeView, PlanRequest, PlanView, PlannedFileView, PlannedRunView, PlannedScheduleView, PruneView,
+    StartsView, TickAtView,
+};
 pub use request::{
     BackfillPreview, BackfillRequest, Done, ErrorView, ReconcileRequest, RerunRequest, ResetRequest,
     RetryRequest, RunRequest, SuspendRequest,

@@ -40,6 +40,21 @@ pub struct Finding {
 }
 
 impl SpecFile {
+    /// The folder that stands for the source's path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The whole path.
+    pub fn whole(&self) -> PathBuf {
+        self.root.join(&self.inner)
+    }
+
+    /// Its text, if it is UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+
     /// The text for carets; what is not UTF-8 is drawn as `�`.
     pub fn source(&self) -> String {
         let valid = match std::str::from_utf8(&self.bytes) {
@@ -113,7 +128,7 @@ fn place(path: &Path, paths: &[PathBuf]) -> Result<(PathBuf, String), Failure> {
 }
 
 /// Without `.` and `..`; links are taken as they are written.
-fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {

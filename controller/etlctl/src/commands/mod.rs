@@ -1,7 +1,10 @@
 //! One file a command: its arguments, then `run`.
 
+pub mod adopt;
+mod adopt_read;
 pub mod backfill;
 mod backfill_follow;
+pub mod backup;
 pub mod cancel;
 pub mod check;
 pub mod completion;
@@ -21,9 +24,13 @@ mod lint_print;
 pub mod logs;
 pub mod next;
 mod params;
+pub mod plan;
+mod plan_files;
+mod plan_print;
 pub mod reconcile;
 pub mod rerun;
 pub mod reset;
+pub mod restore;
 pub mod resume;
 pub mod retry;
 pub mod run;

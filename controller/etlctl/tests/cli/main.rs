@@ -5,9 +5,11 @@
 
 mod asking;
 mod backfills;
+mod backup;
 mod fake;
 mod logs;
 mod offline;
+mod plan;
 mod steering;
 mod views;
 mod windows;

@@ -99,7 +99,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let bytes = Bytes::from_request(request, state).await.map_err(|error| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Refusal::new("TooLarge", error.body_text(), "say it in less than 1 MiB")
+                Refusal::new("TooLarge", error.body_text(), "ask for less at once")
             }
             _ => bad(&error.body_text()),
         })?;

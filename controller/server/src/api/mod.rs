@@ -21,12 +21,14 @@ use crate::state::State;
 
 mod access;
 mod backfills;
+mod backup;
 mod check;
 pub(crate) mod error;
 mod extract;
 mod filter;
 mod follow;
 mod logs;
+mod plan;
 mod read;
 mod runs;
 #[cfg(test)]
@@ -41,6 +43,14 @@ pub(crate) use write::new_id;
 const BODY_BYTES_MAX: usize = 1 << 20;
 /// Longest time until an answer begins. A write waits for the next pass and its flush.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time until a backup begins: everything recorded is written to the disk first.
+const BACKUP_LIMIT: Duration = Duration::from_secs(600);
+/// Longest time that a plan takes: ten thousand files are read several times over.
+const PLAN_LIMIT: Duration = Duration::from_secs(120);
+/// Largest body of a plan: as much as is read of a repository, and as much again for what JSON escapes.
+const PLAN_BODY_BYTES_MAX: usize = 128 << 20;
+/// Backups and plans at once: each reads the whole record.
+const HEAVY_MAX: usize = 1;
 /// Log streams at once: each holds a connection, and reads files a few times a second.
 const STREAMS_MAX: usize = 64;
 
@@ -73,6 +83,7 @@ pub struct Api {
 struct Inner {
     api: Api,
     streams: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
 }
 
 impl std::ops::Deref for Inner {
@@ -97,6 +108,7 @@ fn route(path: &'static str, methods: MethodRouter<Arc<Inner>>) -> Route {
 
 /// Every path that there is; what is not here is not served.
 fn routes(sync_limit: Duration) -> Vec<Route> {
+    let plan_body = axum::extract::DefaultBodyLimit::max(PLAN_BODY_BYTES_MAX);
     vec![
         route("/api/v1/version", get(read::version)),
         route("/api/v1/etls", get(read::etls)),
@@ -124,6 +136,8 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/sources", get(read::sources)),
         Route { limit: sync_limit, ..route("/api/v1/sources/{name}/reconcile", post(write::reconcile)) },
         route("/api/v1/check", get(check::check)),
+        Route { limit: BACKUP_LIMIT, ..route("/api/v1/backup", get(backup::backup)) },
+        Route { limit: PLAN_LIMIT, ..route("/api/v1/plan", post(plan::plan).layer(plan_body)) },
     ]
 }
 
@@ -132,7 +146,8 @@ pub fn router(api: Api) -> Router {
     // One reading of git, and the pass that takes it over.
     let sync_limit = api.settings.git_timeout.unsigned_abs() + ANSWER_LIMIT;
     let hooks = hooks::router(api.state.clone(), api.metrics.clone());
-    let inner = Arc::new(Inner { api, streams: Arc::new(Semaphore::new(STREAMS_MAX)) });
+    let (streams, heavy) = (Arc::new(Semaphore::new(STREAMS_MAX)), Arc::new(Semaphore::new(HEAVY_MAX)));
+    let inner = Arc::new(Inner { api, streams, heavy });
     let add = |router: Router<Arc<Inner>>, route: Route| {
         let limited = route.methods.layer(from_fn_with_state(route.limit, error::in_time));
         router.route(route.path, limited)

@@ -41,7 +41,12 @@ impl Scene {
             state: state(),
             metrics: Arc::default(),
             logs: LogStore::open(&folder.path().join("logs"), limit).unwrap(),
-            settings: settings(&["--git-url", "file:///specs.git"]),
+            settings: settings(&[
+                "--git-url",
+                "file:///specs.git",
+                "--data-dir",
+                &folder.path().display().to_string(),
+            ]),
             token: Some(TokenFile::open(&token).unwrap()),
             sync_now: Arc::new(|allow| {
                 let held = format!("allowed {allow}");
@@ -382,4 +387,6 @@ async fn a_panic_is_an_answer() {
 }
 
 mod backfills;
+mod backup;
+mod plan;
 mod windows;

@@ -60,6 +60,8 @@ pub struct Metrics {
     webhook_requests: IntCounterVec,
     orphan_services: IntGauge,
     counted: Mutex<Counted>,
+    /// How the export of the ledger is; none if nothing is exported.
+    export: Mutex<Option<ExportSeen>>,
 }
 
 impl Metrics {
@@ -131,6 +133,7 @@ impl Metrics {
                 "Services with our labels that the store does not know",
             ),
             counted: Mutex::default(),
+            export: Mutex::default(),
             registry,
         };
         metrics.start();
@@ -187,9 +190,28 @@ impl Metrics {
         self.orphan_services.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Whether the ledger is exported, and when something was last written there.
+    pub fn export(&self, up: bool, success: Option<Timestamp>) {
+        let mut export = self.export.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = export.as_ref().and_then(|seen| seen.last_success);
+        *export = Some(ExportSeen { up, last_success: success.or(known) });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn export_is_up(&self) -> bool {
+        self.export.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|seen| seen.up)
+    }
+
     fn counted(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How the export of the ledger is.
+#[derive(Debug, Clone, Copy)]
+struct ExportSeen {
+    up: bool,
+    last_success: Option<Timestamp>,
 }
 
 impl Default for Metrics {

@@ -1,7 +1,7 @@
 //! One scrape, put together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use etl_core::desired::Desired;
 use etl_core::name::Name;
@@ -45,6 +45,7 @@ impl Metrics {
     ) -> Result<String, prometheus::Error> {
         let mut page = Page::default();
         write_controller(&mut page, sizes);
+        self.write_export(&mut page);
         {
             let (desired, seen, recorded) = (state.desired(), state.seen(), state.recorded());
             let mut counted = self.counted();
@@ -59,6 +60,19 @@ impl Metrics {
             write_counted(&mut page, &counted, &desired);
         }
         page.text(self.registry.gather())
+    }
+}
+
+impl Metrics {
+    /// Nothing, unless the operator named a directory.
+    fn write_export(&self, page: &mut Page) {
+        let Some(seen) = *self.export.lock().unwrap_or_else(PoisonError::into_inner) else { return };
+        let up = Family::gauge("etl_export_up", &[], "Whether the ledger is exported");
+        page.push(up.with(&[], f64::from(u8::from(seen.up))));
+        let help = "When the ledger was last written to its export";
+        let mut last = Family::gauge("etl_export_last_success_timestamp_seconds", &[], help);
+        seen.last_success.into_iter().for_each(|at| last.add(&[], unix(at)));
+        page.push(last);
     }
 }
 

@@ -57,6 +57,22 @@ fn sizes() -> Sizes {
 const STUCK_SERIES: &str = r#"etl_task_stuck{project="north",etl="rna",task="extract",reason="NodeLost"}"#;
 
 #[test]
+fn an_export_is_told_of_only_if_there_is_one_and_keeps_its_last_success() {
+    let scene = Scene::new();
+    let seen = |scene: &Scene| {
+        ["etl_export_up", "etl_export_last_success_timestamp_seconds"].map(|name| scene.value(name, 0))
+    };
+    assert_eq!(seen(&scene), [None, None]);
+    for (up, success, expected) in
+        [(false, None, None), (true, Some(at(10)), Some("1750000010")), (false, None, Some("1750000010"))]
+    {
+        scene.metrics.export(up, success);
+        let expected = [Some(u8::from(up).to_string()), expected.map(str::to_owned)];
+        assert_eq!(seen(&scene), expected, "up {up}, success {success:?}");
+    }
+}
+
+#[test]
 fn series_that_are_known_are_there_before_anything_happens() {
     let text = Scene::new().text(0);
     for series in [

@@ -110,6 +110,8 @@ settings! {
     runs_keep_for: SignedDuration = ["30d"], "DURATION";
     /// Bytes of log that are kept of one attempt
     log_limit: Bytes = ["50M"], "BYTES";
+    /// Folder, best on another disk, where the ledger is written as lines of JSON, for the day on which the store is lost
+    export_dir: Option<PathBuf> = [], "DIR";
     /// Unix socket of the API
     api_socket: PathBuf = ["/run/etl-controller/api.sock"], "FILE";
     /// Address of the API on TCP, or none; needs --api-token-file
