@@ -9,7 +9,7 @@ async fn plan(scene: &Scene, body: Value) -> (StatusCode, Value) {
 }
 
 fn text(scene: &Scene) -> String {
-    scene.api.state.recorded().files[PATH].text.clone()
+    scene.api.state.recorded().files[PATH].text.to_string()
 }
 
 #[tokio::test]
