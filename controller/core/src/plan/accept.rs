@@ -8,10 +8,10 @@ use super::beside::Beside;
 use super::draft::Draft;
 use crate::change::Change;
 use crate::desired::Desired;
-use crate::name::ObjectKey;
+use crate::name::{Name, ObjectKey, ScheduleKey};
 use crate::recorded::{AcceptedFile, SourceStatus};
 use crate::source::{FileFaults, Reading, Tree};
-use crate::spec::{Etl, Fault, Object, ObjectKind, ParsedFile, Schedule, parse_file};
+use crate::spec::{Etl, Fault, Object, ObjectKind, ParamValue, ParsedFile, Schedule, parse_file};
 
 pub(super) fn take_readings(draft: &mut Draft) {
     let observed = draft.observed;
@@ -66,7 +66,15 @@ pub(super) struct Judged {
 #[derive(Debug, Default)]
 pub(super) struct News {
     pub etls: Vec<Etl>,
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<Starter>,
+}
+
+/// What counts of a schedule: of a million others, whatever is kept besides would be gigabytes for a moment.
+#[derive(Debug)]
+pub(super) struct Starter {
+    pub key: ScheduleKey,
+    pub etl: Name,
+    pub params: BTreeMap<String, ParamValue>,
 }
 
 pub(super) type KindAndKey = (ObjectKind, ObjectKey);
@@ -78,7 +86,9 @@ impl News {
             match object.value {
                 // Tasks have no part in what files are to each other, and take most of the room.
                 Object::Etl(etl) => news.etls.push(Etl { tasks: Default::default(), ..etl }),
-                Object::Schedule(schedule) => news.schedules.push(schedule),
+                Object::Schedule(Schedule { key, etl, params, .. }) => {
+                    news.schedules.push(Starter { key, etl, params });
+                }
             }
         }
         news

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::accept::{KindAndKey, News};
-use crate::desired::{Desired, ScheduleObject, etl_key};
+use crate::desired::{Desired, ScheduleObject};
 use crate::name::{EtlKey, Name, ObjectKey};
 use crate::recorded::AcceptedFile;
 use crate::source::Tree;
 use crate::spec::{
-    Elsewhere, Etl, Fault, ObjectKind, ParsedFile, Schedule, check_among, params_fit, parse_file,
+    Elsewhere, Etl, Fault, ObjectKind, ParamValue, ParsedFile, Schedule, check_among, params_fit, parse_file,
 };
 
 /// New files beside those that stay in force.
@@ -83,7 +83,11 @@ impl Beside<'_> {
         let mut suspects = self.clashes();
         let etls = self.new_etls();
         for (path, news) in &self.news {
-            if news.schedules.iter().any(|schedule| !self.is_sound(&etls, schedule)) {
+            if news
+                .schedules
+                .iter()
+                .any(|starter| !self.is_sound(&etls, &starter.key.project, &starter.etl, &starter.params))
+            {
                 suspects.insert(path);
             }
         }
@@ -94,7 +98,10 @@ impl Beside<'_> {
         let waiting = self.desired.waiting.values().flatten();
         let misfits = self.desired.misfits.iter().filter_map(|key| self.desired.schedules.get(key));
         let staying = started.chain(waiting).chain(misfits).filter(|object| self.stays(&object.file));
-        let faulty = staying.filter(|object| !self.is_sound(&etls, &object.schedule));
+        let faulty = staying.filter(|object| {
+            let Schedule { key, etl, params, .. } = &object.schedule;
+            !self.is_sound(&etls, &key.project, etl, params)
+        });
         suspects.extend(faulty.map(|object: &Arc<ScheduleObject>| &*object.file));
         suspects
     }
@@ -129,11 +136,17 @@ impl Beside<'_> {
         home.filter(|file| self.stays(file))
     }
 
-    /// Whether a schedule's ETL will be there, and take its parameters.
-    fn is_sound(&self, news: &BTreeMap<&EtlKey, &Etl>, schedule: &Schedule) -> bool {
-        let key = etl_key(schedule);
+    /// Whether the ETL that a schedule starts will be there, and take its parameters.
+    fn is_sound(
+        &self,
+        news: &BTreeMap<&EtlKey, &Etl>,
+        project: &Name,
+        etl: &Name,
+        params: &BTreeMap<String, ParamValue>,
+    ) -> bool {
+        let key = EtlKey::new(project.clone(), etl.clone());
         let etl = news.get(&key).copied().or_else(|| self.staying_etl(&key));
-        etl.is_some_and(|etl| params_fit(etl, &schedule.params))
+        etl.is_some_and(|etl| params_fit(etl, params))
     }
 
     fn staying_etl(&self, key: &EtlKey) -> Option<&Etl> {

@@ -11,6 +11,7 @@ mod catchup;
 mod concurrency;
 mod draft;
 mod flow;
+mod newest;
 mod placement;
 mod report;
 mod request;

@@ -18,6 +18,7 @@ use crate::source::{Blob, Reading, Tree};
 
 mod accept;
 mod cronjob;
+mod newest;
 mod windows;
 
 /// A record that passes alter, and the specs in force.

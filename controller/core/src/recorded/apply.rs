@@ -98,7 +98,7 @@ impl Staged {
             Change::ScheduleForgotten { schedule } => *self.schedule(recorded, schedule) = None,
             Change::Suspended { schedule, suspension } => {
                 if let Some(record) = self.schedule(recorded, schedule) {
-                    record.suspension = Some(suspension.clone());
+                    record.suspension = Some(Box::new(suspension.clone()));
                 }
             }
             Change::Resumed { schedule } => {
