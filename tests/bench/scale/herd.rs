@@ -21,7 +21,7 @@ pub struct HerdFigures {
     pub last_ms: f64,
     /// `1,000 / rate + 1 s`.
     pub bound_ms: f64,
-    /// How far the farthest creation is from its place in the order of names.
+    /// How far the farthest creation is from its place in the plan.
     pub out_of_place: usize,
 }
 
@@ -54,7 +54,9 @@ fn figures(rate: usize, tick: Timestamp, creates: &[(Timestamp, String)]) -> any
     );
     let mut lags: Vec<f64> =
         creates.iter().map(|(at, _)| at.duration_since(tick).as_secs_f64() * 1e3).collect();
-    let place = |name: &String| names.range::<String, _>(..name).count();
+    // Those of one tick are planned in the order of their runs' suffixes.
+    let order: BTreeSet<(&str, &String)> = names.iter().map(|name| (suffix(name), *name)).collect();
+    let place = |name: &String| order.range(..(suffix(name), name)).count();
     let apart = creates.iter().enumerate().map(|(at, (_, name))| at.abs_diff(place(name)));
     let out_of_place = apart.max().unwrap_or_default();
     Ok(HerdFigures {
@@ -64,4 +66,9 @@ fn figures(rate: usize, tick: Timestamp, creates: &[(Timestamp, String)]) -> any
         bound_ms: HERD as f64 / rate as f64 * 1e3 + 1e3,
         out_of_place,
     })
+}
+
+/// `20260302t123000-k3f` of `etl_default_h0001_main_20260302t123000-k3f_1`.
+fn suffix(name: &str) -> &str {
+    name.rsplit('_').nth(1).unwrap_or_default()
 }

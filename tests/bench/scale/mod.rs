@@ -147,6 +147,7 @@ fn idle(figures: &mut Figures) -> anyhow::Result<()> {
             figures.insert("schedules100k_idle_cpu_percent", rounded(idle.cpu_percent));
             figures.insert("schedules100k_idle_cpu_percent_with_git", rounded(idle.cpu_percent_with_git));
             figures.insert("schedules100k_pss_mib", rounded(idle.pss_mib));
+            figures.insert("schedules100k_restarted_pss_mib", rounded(idle.restarted_pss_mib));
         } else {
             figures.insert("etls100k_idle_cpu_percent", rounded(idle.cpu_percent));
             figures.insert("etls100k_pss_mib", rounded(idle.pss_mib));
@@ -167,7 +168,7 @@ fn crowd(figures: &mut Figures) -> anyhow::Result<()> {
                 figures.insert("wake_us_idle_1m", rounded(crowd.idle_pass_us));
             } else if count == 1_000 {
                 figures.insert("wake_us_per_due_1k", rounded(crowd.wake_us_per_due()));
-                figures.insert("wake_us_idle_1k", json!(crowd.idle_pass_us));
+                figures.insert("wake_us_idle_1k", rounded(crowd.idle_pass_us));
             }
         }
     }

@@ -47,7 +47,7 @@ fn suspend_after_failures(draft: &mut Draft, schedule: &Schedule, run: &Run) {
 
 fn is_suspended(record: &ScheduleRecord, now: Timestamp) -> bool {
     let lasts = |suspension: &Suspension| suspension.until.is_none_or(|until| now < until);
-    record.suspension.as_ref().is_some_and(lasts)
+    record.suspension.as_deref().is_some_and(lasts)
 }
 
 fn count_from_here(draft: &mut Draft, object: &Arc<ScheduleObject>) {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
-use super::tick::{delay, newest_tick};
+use super::newest::newest_tick;
+use super::tick::delay;
 use crate::change::Change;
 use crate::desired::ScheduleObject;
 use crate::ledger::LedgerKey;

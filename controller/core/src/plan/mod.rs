@@ -15,6 +15,7 @@ mod concurrency;
 mod cut;
 mod draft;
 mod flow;
+mod newest;
 mod placement;
 pub mod preview;
 mod report;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::newest::newest_tick;
 use super::plan;
-use super::tick::{newest_tick, next_tick};
+use super::tick::next_tick;
 use crate::change::Change;
 use crate::desired::{Desired, ScheduleObject};
 use crate::name::{EtlKey, ScheduleKey, base32_hash};

@@ -22,6 +22,7 @@ mod anew;
 mod backfill;
 mod comes_back;
 mod cronjob;
+mod newest;
 mod preview;
 mod strangers;
 mod templates;

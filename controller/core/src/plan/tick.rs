@@ -11,6 +11,7 @@ use super::catchup::{self, Due, Step};
 use super::concurrency::{Fate, decide as decide_fate};
 use super::draft::Draft;
 use super::flow;
+use super::newest::{count, newest_ticks};
 use super::request::admitted;
 use super::{after, anchor};
 use crate::change::Change;
@@ -25,12 +26,8 @@ use crate::run::{Run, Trigger};
 use crate::spec::{ConcurrencyPolicy, ParamValue, Schedule, When, check_param_values};
 use crate::window::Window;
 
-/// The search for the newest ticks starts near `now` and widens; so many more than four times the wanted are too many to go through.
-const SEARCHED_MORE: usize = 64;
-/// Halvings of all of time that leave less than a second.
-const HALVINGS_MAX: usize = 64;
-/// Schedules looked at in one pass after a start: a million would hold up the loop for many seconds.
-const LOOKED_AT_MAX: usize = 10_000;
+/// Schedules looked at in one pass after a start: a million would hold up the loop for many seconds, and fill the memory.
+const LOOKED_AT_MAX: usize = 2_000;
 /// Ticks that are too many are counted up to here: the figure in the metric is then a least one.
 const COUNTED_MAX: u64 = 1_000;
 /// Those of all schedules that one pass counts: after an outage, many schedules have too many.
@@ -63,16 +60,6 @@ pub fn next_due(schedule: &Schedule, record: &ScheduleRecord) -> Option<Timestam
         When::Cron { .. } | When::Every(_) => next_tick(schedule, record.first_seen, record.decided_until),
         When::Inputs(_) | When::Webhook(_) => None,
     }
-}
-
-/// The newest tick up to and with `until`, after `from`.
-pub(super) fn newest_tick(
-    schedule: &Schedule,
-    first_seen: Timestamp,
-    from: Timestamp,
-    until: Timestamp,
-) -> Option<Timestamp> {
-    newest_ticks(schedule, first_seen, from, until, 1).0.pop()
 }
 
 /// How much later than its ticks a schedule's runs start: a share of its jitter that depends on its name alone.
@@ -213,7 +200,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let until = if counts_on { newest.max(now) } else { newest };
     draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed, window_end });
     let over = |suspension: &Suspension| suspension.until.is_some_and(|end| end <= until);
-    if record.suspension.as_ref().is_some_and(over) {
+    if record.suspension.as_deref().is_some_and(over) {
         draft.change(Change::Resumed { schedule: schedule.key.clone() });
     }
 }
@@ -242,87 +229,6 @@ fn due(draft: &mut Draft, schedule: &Schedule, record: &ScheduleRecord, now: Tim
     Due { ticks, dropped }
 }
 
-/// How many ticks there are after `from`, up to and with `until`; at least so many, if they are very many.
-fn count(schedule: &Schedule, first_seen: Timestamp, from: Timestamp, until: Timestamp, most: u64) -> u64 {
-    let first = next_tick(schedule, first_seen, from);
-    if let (When::Every(period), Some(first)) = (&schedule.when, first) {
-        let more = until.duration_since(first).as_secs().checked_div(period.as_secs()).unwrap_or(0);
-        return u64::try_from(more).map_or(0, |more| more + 1);
-    }
-    let ticks = std::iter::successors(first, |tick| next_tick(schedule, first_seen, *tick));
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    ticks.take_while(|tick| *tick <= until).take(most).count() as u64
-}
-
-/// The newest `most` ticks after `from`, up to and with `until`, oldest first; and the newest of those before them.
-fn newest_ticks(
-    schedule: &Schedule,
-    first_seen: Timestamp,
-    from: Timestamp,
-    until: Timestamp,
-    most: usize,
-) -> (Vec<Timestamp>, Option<Timestamp>) {
-    let until = schedule.end_at.map_or(until, |end| until.min(end));
-    let search = Search { schedule, first_seen, until, wanted: most.saturating_add(1) };
-    let mut span = SignedDuration::from_mins(1);
-    loop {
-        let near = until.checked_sub(span).unwrap_or(Timestamp::MIN).max(from);
-        let mut ticks = search.after(near).unwrap_or_else(|| search.narrowed(near));
-        if ticks.len() > most {
-            let kept = ticks.split_off(ticks.len() - most);
-            return (kept, ticks.pop());
-        }
-        if near == from {
-            return (ticks, None);
-        }
-        span = span.checked_mul(4).unwrap_or(SignedDuration::MAX);
-    }
-}
-
-/// A search for the newest ticks of a schedule. A clock may be dense for long and then quiet, so neither steps nor spans are
-/// walked through one by one.
-struct Search<'a> {
-    schedule: &'a Schedule,
-    first_seen: Timestamp,
-    until: Timestamp,
-    wanted: usize,
-}
-
-impl Search<'_> {
-    /// All ticks after `from`, unless they are many more than wanted.
-    fn after(&self, from: Timestamp) -> Option<Vec<Timestamp>> {
-        let most = self.wanted.saturating_mul(4).saturating_add(SEARCHED_MORE);
-        let ticks: Vec<Timestamp> = self.ticks(from).take(most).collect();
-        (ticks.len() < most).then_some(ticks)
-    }
-
-    fn ticks(&self, from: Timestamp) -> impl Iterator<Item = Timestamp> {
-        let next = |after: Timestamp| {
-            next_tick(self.schedule, self.first_seen, after).filter(|tick| *tick <= self.until)
-        };
-        std::iter::successors(next(from), move |tick| next(*tick))
-    }
-
-    /// Ticks after an instant that is as late as it may be: as many as wanted, and not many more. There are too many after `from`.
-    fn narrowed(&self, from: Timestamp) -> Vec<Timestamp> {
-        let (mut enough, mut few) = (from, self.until);
-        // Halved each time. Ticks have whole seconds, so that it ends long before the bound.
-        for _ in 0..HALVINGS_MAX {
-            let half = few.duration_since(enough) / 2;
-            let middle = enough.saturating_add(half).unwrap_or(few);
-            if self.ticks(middle).take(self.wanted).count() < self.wanted {
-                few = middle;
-                continue;
-            }
-            enough = middle;
-            if let Some(ticks) = self.after(enough) {
-                return ticks;
-            }
-        }
-        self.ticks(enough).take(self.wanted).collect()
-    }
-}
-
 fn refused_by_clock(
     schedule: &Schedule,
     record: &ScheduleRecord,
@@ -335,7 +241,7 @@ fn refused_by_clock(
         suspension.since <= at && suspension.until.is_none_or(|until| at < until)
     };
     let suspended = |suspension: &Suspension| covers(suspension, tick) || covers(suspension, real_now);
-    if schedule.suspend || record.suspension.as_ref().is_some_and(suspended) {
+    if schedule.suspend || record.suspension.as_deref().is_some_and(suspended) {
         return Some(MissReason::Suspended);
     }
     let late = |deadline: SignedDuration| now.duration_since(tick) > deadline;
@@ -386,6 +292,8 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
             for run in open.keys() {
                 flow::stop(draft, run, StopReason::Replaced, "concurrencyPolicy: Replace");
             }
+            // They may have been looked at before, in this very pass.
+            draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
         }
     }
     None

@@ -275,7 +275,7 @@ impl Staged {
 fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
     match change {
         Change::Suspended { suspension, .. } => {
-            record.suspension = Some(suspension.clone());
+            record.suspension = Some(Box::new(suspension.clone()));
             record.failures = 0;
         }
         Change::Resumed { .. } => record.suspension = None,

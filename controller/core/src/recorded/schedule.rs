@@ -34,7 +34,7 @@ pub struct ScheduleRecord {
     /// The newest tick that started a run.
     pub last_tick: Option<Timestamp>,
     /// Somebody's suspension, beside the spec's own.
-    pub suspension: Option<Suspension>,
+    pub suspension: Option<Box<Suspension>>,
     /// Ticks that started no run, by reason.
     pub missed_total: BTreeMap<MissReason, u64>,
     /// The newest of them.

@@ -235,7 +235,7 @@ fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
         decided_until: at(60),
         window_end: None,
         last_tick: Some(at(60)),
-        suspension,
+        suspension: suspension.map(Box::new),
         missed_total: BTreeMap::from([(MissReason::Forbid, 2)]),
         ..ScheduleRecord::first_sight(at(0))
     }

@@ -268,7 +268,7 @@ impl Dice {
             decided_until: self.at(),
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
-            suspension,
+            suspension: suspension.map(Box::new),
             missed_total: [(MissReason::Suspended, self.number())].into(),
             missed: vec![tick; self.below(101)],
             created_at: self.maybe(Self::at),
