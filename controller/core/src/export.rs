@@ -35,6 +35,10 @@ const SEAL_KEY: &[u8] = b",\"seal\":\"";
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few are held at once, and the large ones are borrowed where they are many"
+)]
 pub enum Fact<'a> {
     /// The first line of a file.
     Export {

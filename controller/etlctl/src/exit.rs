@@ -31,11 +31,7 @@ pub enum Exit {
 const TABLE: [(Exit, u8, &str); 10] = [
     (Exit::Success, 0, "success, even if nothing changed or nothing was found"),
     (Exit::Failure, 1, "error; `lint`: findings; `check`: something is wrong; `next`: never fires"),
-    (
-        Exit::Usage,
-        2,
-        "usage error or unreadable input; `next`: the cron expression is wrong; `plan`: it cannot be planned",
-    ),
+    (Exit::Usage, 2, "usage error or unreadable input; `next`: the cron is wrong; `plan`: there is no plan"),
     (Exit::Denied, 4, "authentication or authorisation needed"),
     (Exit::Unreachable, 5, "server unreachable"),
     (Exit::RunFailed, 10, "with --wait, --watch or --exit-status: the run ended as Failed"),

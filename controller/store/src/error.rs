@@ -22,8 +22,9 @@ pub enum StoreError {
     },
     /// The database cannot be opened or read.
     #[error(
-        "store `{store}` is unreadable: keep it (move it aside), put a backup in its place and start again; \
-         without a backup start with an empty directory, and running services are adopted from their labels"
+        "store `{store}` is unreadable: stop the controller, and make a new one with `etlctl adopt` from the ledger's \
+         export or with `etlctl restore` from a backup (the old one is kept); without either move it aside and start \
+         with an empty directory, and running services are adopted from their labels"
     )]
     Unreadable {
         /// Its directory.
@@ -33,9 +34,9 @@ pub enum StoreError {
     },
     /// A record is damaged.
     #[error(
-        "record `{key}` of store `{store}` is damaged ({why}): keep the store (move it aside), put a backup in its \
-         place and start again; without a backup start with an empty directory, and running services are adopted \
-         from their labels"
+        "record `{key}` of store `{store}` is damaged ({why}): stop the controller, and make a new one with `etlctl adopt` \
+         from the ledger's export or with `etlctl restore` from a backup (the old one is kept); without either move it \
+         aside and start with an empty directory, and running services are adopted from their labels"
     )]
     Corrupt {
         /// Its directory.

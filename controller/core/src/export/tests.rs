@@ -40,7 +40,7 @@ fn run(slot: u8, from: i64, lasts: i64, adopted: bool) -> Run {
         key: run_key(slot),
         version: u32::from(slot % 3),
         spec: "spec".into(),
-        commit: if slot % 2 == 0 { String::new() } else { "c".to_owned() },
+        commit: if slot.is_multiple_of(2) { String::new() } else { "c".to_owned() },
         trigger: if adopted { Trigger::Adopted } else { Trigger::Manual { user: "ada".into() } },
         window: Window::new(at(from), at(from + lasts)),
         params: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use etl_core::export::{Chain, FORMAT, Fact, facts, snapshot};
+use etl_core::export::{Chain, FORMAT, Fact, snapshot};
 use etl_core::ledger::LedgerKey;
 use etl_core::name::{EtlKey, Name};
 use etl_core::recorded::{Counters, EtlReset, Recorded};
@@ -165,8 +165,7 @@ fn the_newest_export_becomes_a_store_and_what_was_under_way_is_unknown() {
     assert_eq!(code, 0, "{err}");
     assert_eq!(
         out,
-        "PROJECT  ETL    VERSION  WINDOW               RUN\nnorth    sales  1        2026-02-26T06:13:20/1d  sales-m000000001\n"
-            .replace("WINDOW               RUN", "WINDOW                  RUN")
+        "PROJECT  ETL    VERSION  WINDOW                  RUN\nnorth    sales  1        2026-02-26T06:13:20/1d  sales-m000000001\n"
     );
     assert!(err.contains("etlctl backfill sales -n north --from 2026-02-26T06:13:20Z --to 2026-02-27T06:13:20Z --reprocess failed"), "{err}");
     let found = load(&dir.path().join("data"));
@@ -225,5 +224,4 @@ fn torn_ends_are_nothing_and_damage_in_the_middle_is_told_with_its_line() {
         assert_eq!((actual, err.contains(said)), (code, true), "{what}: {err}");
         assert_eq!(dir.path().join("data/store").exists(), code == 0, "{what}");
     }
-    assert!(facts(&[], &Recorded::default(), &Default::default()).is_empty());
 }

@@ -84,7 +84,8 @@ fn folders_stand_for_all_they_hold_and_paths_are_the_repositorys() {
         let body = fake.last_body();
         let mut asked: Vec<&str> = body["files"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut files = files;
-        (asked.sort_unstable(), files.sort_unstable());
+        asked.sort_unstable();
+        files.sort_unstable();
         assert_eq!((asked, &body["scope"]), (files, &json!(scope)), "{words:?}");
         assert_eq!(body["belowPath"], below_path, "{words:?}");
     }

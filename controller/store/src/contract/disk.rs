@@ -54,7 +54,7 @@ fn a_database_that_will_not_open_is_left_as_it_is_with_the_way_to_restore() {
     fs::write(&parameters, "not what the database wrote").unwrap();
     let error = place.open().err().unwrap();
     assert!(matches!(error, StoreError::Unreadable { .. }), "{error:?}");
-    assert!(error.to_string().contains("put a backup in its place"), "{error}");
+    assert!(error.to_string().contains("`etlctl restore` from a backup"), "{error}");
     assert!(damaged.iter().all(|path| path.exists()), "nothing may be deleted");
 }
 
