@@ -23,6 +23,7 @@ mod comes_back;
 mod cronjob;
 mod strangers;
 mod templates;
+mod trigger_edges;
 mod triggers;
 mod webhooks;
 mod windows;
