@@ -283,6 +283,7 @@ fn what_a_schedule_waits_for_exists_and_does_not_wait_for_it() {
             waits("b", "{datasets: [lake]}"),
             waits("c", "{etls: [b]}"),
             vec![
+                "c.etl.yaml:3:18 E034 a circle of ETLs that start each other: c → b → c",
                 "x.etl.yaml:3:18 E034 a circle of ETLs that start each other: b → c → b",
                 "y.etl.yaml:3:18 E034 a circle of ETLs that start each other: c → b → c",
             ],

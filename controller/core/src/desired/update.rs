@@ -213,7 +213,7 @@ impl Desired {
 }
 
 fn fits(etl: &EtlObject, object: &ScheduleObject) -> bool {
-    params_fit(&etl.etl, &object.schedule.params)
+    params_fit(&etl.etl, &object.schedule)
 }
 
 fn remove_from<K: Ord, T>(map: &mut BTreeMap<K, Vec<T>>, key: &K, is_it: impl FnMut(&T) -> bool) {

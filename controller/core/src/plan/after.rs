@@ -70,7 +70,12 @@ pub(super) fn next(
     let due = whole_seconds_up(counted).saturating_add(period).unwrap_or(Timestamp::MAX);
     let is_new = record.last_tick.is_none() && record.missed_total.is_empty();
     let due = match schedule.start_at {
-        Some(start) if is_new => start,
+        // As with other clocks: `startAt` itself is a tick, unless windows begin there.
+        Some(start) if is_new && schedule.window.is_none() => start,
+        Some(start) if is_new => {
+            let begins = record.window_end.map_or(start, |end| end.max(start));
+            whole_seconds_up(begins).saturating_add(period).unwrap_or(Timestamp::MAX)
+        }
         Some(start) => due.max(start),
         None => due,
     };

@@ -186,7 +186,7 @@ impl Beside<'_> {
     fn is_sound(&self, news: &BTreeMap<&EtlKey, &Etl>, schedule: &Schedule) -> bool {
         let key = etl_key(schedule);
         let etl = news.get(&key).copied().or_else(|| self.staying_etl(&key));
-        let fits = etl.is_some_and(|etl| params_fit(etl, &schedule.params));
+        let fits = etl.is_some_and(|etl| params_fit(etl, schedule));
         let When::Inputs(inputs) = &schedule.when else { return fits };
         let mut etls = inputs.etls.iter().map(|etl| EtlKey::new(schedule.key.project.clone(), etl.clone()));
         fits && etls.all(|key| news.contains_key(&key) || self.staying_etl(&key).is_some())

@@ -26,6 +26,7 @@ mod newest;
 mod preview;
 mod strangers;
 mod templates;
+mod trigger_edges;
 mod triggers;
 mod webhooks;
 mod windows;

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::flow;
 use super::newest::{count, newest_ticks};
 use super::request::admitted;
-use super::{after, anchor};
+use super::{after, anchor, upstream};
 use crate::change::Change;
 use crate::cron::next_every;
 use crate::desired::{EtlObject, ScheduleObject};
@@ -34,7 +34,7 @@ const COUNTED_MAX: u64 = 1_000;
 pub(super) const COUNTED_IN_PASS_MAX: u64 = 1_000_000;
 
 /// Until the pass that follows at once.
-const SOON: SignedDuration = SignedDuration::from_millis(1);
+pub(super) const SOON: SignedDuration = SignedDuration::from_millis(1);
 
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
@@ -155,7 +155,10 @@ fn look_at(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         {
             decide_due(draft, object);
         }
-        Some(_) | None => anchor::anchor(draft, object),
+        Some(_) | None => {
+            anchor::anchor(draft, object);
+            upstream::start_if_complete(draft, object);
+        }
     }
     look_ahead(draft, &object.schedule);
 }

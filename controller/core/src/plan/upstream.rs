@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::request::admitted;
-use super::tick::{ask_for, meet_open_runs, params_of};
+use super::tick::{SOON, ask_for, meet_open_runs, params_of};
 use crate::change::Change;
 use crate::desired::{EtlObject, ScheduleObject};
 use crate::name::{Name, RunKey};
-use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
+use crate::recorded::{Input, MissReason, MissedTick, ScheduleRecord, Suspension};
 use crate::run::{Run, Trigger};
 use crate::spec::{Inputs, Schedule, When};
 use crate::window::{Window, Windows};
@@ -43,7 +43,8 @@ pub(super) fn tell(draft: &mut Draft, what: &str, run: &Run) {
     }
 }
 
-fn start_if_complete(draft: &mut Draft, object: &Arc<ScheduleObject>) {
+/// Starts what waits for nothing more: at the last success, or when an edit leaves only what is there.
+pub(super) fn start_if_complete(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let schedule = &object.schedule;
     let When::Inputs(inputs) = &schedule.when else { return };
     let (Some(record), Some(etl)) =
@@ -60,7 +61,7 @@ fn start_if_complete(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     for (window, dropped) in windows(schedule, inputs, &record) {
         let reason = dropped
             .or_else(|| suspended(schedule, &record, draft.now))
-            .or_else(|| start(draft, schedule, &etl, &record, window));
+            .or_else(|| start(draft, schedule, &etl, (inputs, &record), window));
         if let Some(reason) = reason {
             missed.push(MissedTick { tick: at, reason, count: 1, window });
             ask_for(draft, &etl, window);
@@ -98,12 +99,15 @@ fn start(
     draft: &mut Draft,
     schedule: &Schedule,
     etl: &Arc<EtlObject>,
-    record: &ScheduleRecord,
+    (inputs, record): (&Inputs, &ScheduleRecord),
     window: Option<Window>,
 ) -> Option<MissReason> {
-    let inputs: BTreeMap<String, RunKey> =
-        record.inputs.iter().map(|(id, input)| (id.clone(), input.run.clone())).collect();
-    let brought: Vec<String> = inputs.iter().map(|(id, run)| format!("{id} {run}")).collect();
+    let listed = inputs.ids().filter_map(|id| record.inputs.get_key_value(&id));
+    let listed: BTreeMap<&String, &Input> = listed.collect();
+    // With the time: a run that is retried may succeed more than once, and each of its successes counts.
+    let brought: Vec<String> =
+        listed.iter().map(|(id, input)| format!("{id} {} {}", input.run, input.at)).collect();
+    let inputs = listed.into_iter().map(|(id, input)| (id.clone(), input.run.clone())).collect();
     let window_text = window.map(|window| window.to_string()).unwrap_or_default();
     let request = format!("{}\n{}\n{window_text}", schedule.key, brought.join("\n"));
     let key = RunKey::of_request(&etl.etl.key, &request);
@@ -116,5 +120,7 @@ fn start(
     let trigger = Trigger::Upstream { schedule: schedule.key.clone(), inputs };
     let run = admitted(key, etl, trigger, window, params_of(schedule, etl), draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: etl.etl.clone() });
+    // The pass may have gone by what gives way to it: the next one stops that.
+    draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
     None
 }

@@ -1,4 +1,4 @@
-//! How changes alter backfills. Mechanical: no decision is taken here.
+//! How changes alter backfills, and what a retry takes back. Mechanical: no decision is taken here.
 
 use super::{Recorded, Staged};
 use crate::backfill::{BackfillRecord, Progress};
@@ -43,14 +43,21 @@ impl Staged {
         Some(&mut record.progress)
     }
 
-    /// A backfill's run that is retried will end once more.
+    /// A run that is retried will end once more: its backfill and its schedule count that end, and not the one before.
     pub(super) fn note_reopening(&mut self, recorded: &Recorded, key: &RunKey) {
         let Some(run) = self.run(recorded, key) else { return };
         let (trigger, end) = (run.trigger.clone(), run.end.clone());
-        if let (Trigger::Backfill { backfill, .. }, Some(end)) = (&trigger, end)
+        if let (Trigger::Backfill { backfill, .. }, Some(end)) = (&trigger, &end)
             && let Some(progress) = self.progress(recorded, backfill)
         {
             progress.uncount(end.state);
+        } else if let Some(schedule) = trigger.schedule()
+            && let Some(record) = self.schedule(recorded, schedule)
+        {
+            let failed = end.is_some_and(|end| end.state.is_failure());
+            record.failures = record.failures.saturating_sub(u32::from(failed));
+            // What counts from the end of its last run has none now.
+            record.completed_at = None;
         }
     }
 }

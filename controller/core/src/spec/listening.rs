@@ -8,10 +8,8 @@ use super::file::{Located, Object};
 use super::model::Etl;
 use super::model_schedule::{Schedule, When};
 use super::nearest::did_you_mean;
+use super::tree::FAULTS_MAX;
 use crate::name::{EtlKey, Name};
-
-/// Most circles that are told.
-const CIRCLES_MAX: usize = 10;
 
 /// Who starts whom: ETL → the ETLs that its success starts.
 pub(crate) type Starts = BTreeMap<EtlKey, BTreeSet<EtlKey>>;
@@ -59,21 +57,33 @@ pub(crate) fn producers<'e>(etls: impl Iterator<Item = &'e Etl>) -> BTreeMap<&'e
     producers
 }
 
-/// Schedules that start what they wait for, by way of others.
-pub(super) fn circles<'o>(
-    starts: &Starts,
-    schedules: impl Iterator<Item = (&'o Located<Object>, &'o Schedule)>,
-) -> Vec<Fault> {
-    let listening = schedules.filter(|(_, schedule)| matches!(schedule.when, When::Inputs(_)));
-    let told = listening.filter_map(|(object, schedule)| {
-        let etl = EtlKey::new(schedule.key.project.clone(), schedule.etl.clone());
-        let path = way_back(starts, &etl)?;
+/// Schedules that start what they wait for, by way of others, and the makers of datasets on that way: whichever is new is wrong.
+pub(super) fn circles(starts: &Starts, objects: &[&Located<Object>]) -> Vec<Fault> {
+    let waits_for = |object: &&Located<Object>| match &object.value {
+        Object::Schedule(schedule) => schedule.waits_for(),
+        Object::Etl(_) => Vec::new(),
+    };
+    let awaited: BTreeSet<String> = objects.iter().flat_map(waits_for).collect();
+    let told = objects.iter().filter_map(|object| {
+        let path = way_back(starts, &link(&object.value, &awaited)?)?;
         let names: Vec<&str> = path.iter().map(|key| key.name.as_str()).collect();
         let message = format!("a circle of ETLs that start each other: {}", names.join(" → "));
         let help = "let one of them start by a clock";
         Some(Fault::new(object.at.clone(), CYCLE, &message, Some(help)))
     });
-    told.take(CIRCLES_MAX).collect()
+    told.take(FAULTS_MAX).collect()
+}
+
+/// The ETL that an object may bring into a circle: one that it starts, or whose datasets somebody waits for.
+fn link(object: &Object, awaited: &BTreeSet<String>) -> Option<EtlKey> {
+    match object {
+        Object::Schedule(schedule) => matches!(schedule.when, When::Inputs(_))
+            .then(|| EtlKey::new(schedule.key.project.clone(), schedule.etl.clone())),
+        Object::Etl(etl) => {
+            let mut made = etl.tasks.values().flat_map(|task| &task.produces);
+            made.any(|dataset| awaited.contains(&format!("dataset/{dataset}"))).then(|| etl.key.clone())
+        }
+    }
 }
 
 /// The shortest way from an ETL to itself.

@@ -135,11 +135,6 @@ pub fn check_param_values(
     Ok(etl.params.iter().filter_map(value).collect())
 }
 
-/// Whether these values may be given for a run.
-pub(crate) fn params_fit(etl: &Etl, given: &BTreeMap<String, ParamValue>) -> bool {
-    param_faults(etl, given).is_empty()
-}
-
 /// Everything that is wrong with the values given for a run.
 pub(super) fn param_faults(etl: &Etl, given: &BTreeMap<String, ParamValue>) -> Vec<ParamFault> {
     let wrong = given.iter().filter_map(|(name, value)| value_fault(etl, name, value));

@@ -77,16 +77,14 @@ pub(crate) fn check_among(files: &[ParsedFile], elsewhere: &impl Elsewhere) -> V
 }
 
 fn circles_among(files: &[ParsedFile], etls: &BTreeMap<&EtlKey, &Etl>) -> Vec<Fault> {
-    let schedules = || {
-        objects(files).filter_map(|object| match &object.value {
-            Object::Schedule(schedule) => Some((object, schedule)),
-            Object::Etl(_) => None,
-        })
-    };
+    let schedules = objects(files).filter_map(|object| match &object.value {
+        Object::Schedule(schedule) => Some(schedule),
+        Object::Etl(_) => None,
+    });
     let produced = producers(etls.values().copied());
     let mut starts = Starts::new();
-    schedules().for_each(|(_, schedule)| add_starts(&mut starts, schedule, &produced));
-    circles(&starts, schedules())
+    schedules.for_each(|schedule| add_starts(&mut starts, schedule, &produced));
+    circles(&starts, &objects(files).collect::<Vec<_>>())
 }
 
 fn objects(files: &[ParsedFile]) -> impl Iterator<Item = &Located<Object>> {
@@ -138,12 +136,22 @@ fn params_that_do_not_fit(object: &Located<Object>, schedule: &Schedule, etl: &E
         let at = at.unwrap_or_else(|| mark(object, "etl"));
         Fault::new(at, BAD_PARAM, &fault.to_string(), fault.help().as_deref())
     };
-    let brought = match &schedule.when {
+    misfits(schedule, etl).into_iter().map(tell).collect()
+}
+
+/// Whether an ETL takes what a schedule gives it.
+pub(crate) fn params_fit(etl: &Etl, schedule: &Schedule) -> bool {
+    misfits(schedule, etl).is_empty()
+}
+
+/// Everything that is wrong with the parameters that a schedule gives, its webhook's callers included.
+fn misfits(schedule: &Schedule, etl: &Etl) -> Vec<ParamFault> {
+    let brought: Vec<&String> = match &schedule.when {
         When::Webhook(webhook) => webhook.params.keys().collect(),
         When::Cron { .. } | When::Every(_) | When::AfterCompletion(_) | When::Inputs(_) => Vec::new(),
     };
     let is_brought =
         |fault: &ParamFault| matches!(fault, ParamFault::Missing { name } if brought.contains(&name));
     let fixed = param_faults(etl, &schedule.params).into_iter().filter(|fault| !is_brought(fault));
-    fixed.chain(brought.iter().filter_map(|name| unknown_param(etl, name))).map(tell).collect()
+    fixed.chain(brought.iter().filter_map(|name| unknown_param(etl, name))).collect()
 }

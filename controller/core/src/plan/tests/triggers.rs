@@ -6,23 +6,23 @@ use crate::name::ScheduleKey;
 use crate::outcome::Outcome;
 use crate::window::Window;
 
-fn file(name: &str, spec: &str, task: &str) -> (String, AcceptedFile) {
+pub(super) fn file(name: &str, spec: &str, task: &str) -> (String, AcceptedFile) {
     let text = format!(
         "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: {name}}}\nspec:\n{spec}  tasks:\n    load: {{image: x{task}}}\n"
     );
     (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() })
 }
 
-fn scheduled(name: &str, schedule: &str) -> (String, AcceptedFile) {
+pub(super) fn scheduled(name: &str, schedule: &str) -> (String, AcceptedFile) {
     file(name, &format!("  schedule: {{{schedule}}}\n"), "")
 }
 
-fn key(name: &str) -> ScheduleKey {
+pub(super) fn key(name: &str) -> ScheduleKey {
     etl_key(name)
 }
 
 /// The runs of an ETL, oldest first, as `trigger at-second`, with the window if there is one.
-fn runs_of(story: &Story, etl: &str) -> Vec<String> {
+pub(super) fn runs_of(story: &Story, etl: &str) -> Vec<String> {
     let etl = etl_key(etl);
     let mut runs: Vec<_> = story.recorded.runs_of(&etl).collect();
     runs.sort_by_key(|run| (run.admitted_at, run.window));
@@ -35,12 +35,12 @@ fn runs_of(story: &Story, etl: &str) -> Vec<String> {
 }
 
 impl Story {
-    fn quiet(&mut self, now: i64) -> Plan {
+    pub(super) fn quiet(&mut self, now: i64) -> Plan {
         self.pass(at(now), Observed { listed_at: Some(at(now)), ..seen([]) })
     }
 
     /// The only open run of an ETL ends, whole, at a second.
-    fn finish(&mut self, now: i64, etl: &str, state: S) -> RunKey {
+    pub(super) fn finish(&mut self, now: i64, etl: &str, state: S) -> RunKey {
         let open = self.recorded.open_runs().find(|run| run.key.etl == etl_key(etl) && run.is_active());
         let run = open.unwrap_or_else(|| panic!("no open run of {etl}")).key.clone();
         let attempt = self.end(at(now), &run, state);
@@ -48,7 +48,7 @@ impl Story {
         run
     }
 
-    fn missed(&self, schedule: &str) -> Vec<(MissReason, u64)> {
+    pub(super) fn missed(&self, schedule: &str) -> Vec<(MissReason, u64)> {
         self.recorded.schedules[&key(schedule)].missed_total.clone().into_iter().collect()
     }
 }
