@@ -17,8 +17,6 @@ use crate::run::{Attempt, LogSummary, NodeRef, Phase, Run, TaskRun};
 use crate::service;
 use crate::spec::Task;
 
-/// The next instant that another pass can have.
-const AT_ONCE: SignedDuration = SignedDuration::from_millis(1);
 /// What runs shorter has its log read once, at its end: following costs a request more.
 const FOLLOW_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
@@ -75,7 +73,7 @@ fn start(draft: &mut Draft, run: &Run, task: &TaskRun, spec: &Task, key: &Attemp
 fn reject(draft: &mut Draft, key: &AttemptKey, error: &RenderError) {
     refuse(draft, key, error.to_string(), draft.now);
     // What follows is decided by a pass of its own.
-    draft.wake(draft.now.saturating_add(AT_ONCE).unwrap_or(draft.now));
+    draft.wake_soon();
 }
 
 /// Nodes that lost or pushed out an earlier attempt, as long as another one certainly fits.

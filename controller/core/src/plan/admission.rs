@@ -52,7 +52,11 @@ pub(super) fn give_places(draft: &mut Draft) -> Vec<(RunKey, WaitsFor)> {
         draft.change(Change::RunStarted { run: key.clone(), at: draft.now });
         super::flow::advance_started(draft, key);
         // One whose tasks are all decided is over at once, and its place is free for the next.
-        *active += u32::from(draft.run(key).is_some_and(Run::is_active));
+        let is_active = draft.run(key).is_some_and(Run::is_active);
+        *active += u32::from(is_active);
+        if !is_active {
+            draft.wake_soon();
+        }
     }
     waiting
 }

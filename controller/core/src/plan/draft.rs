@@ -19,6 +19,9 @@ use crate::recorded::{Recorded, ScheduleRecord, SourceStatus, Staged};
 use crate::run::{Run, TaskRun};
 use crate::spec::Etl;
 
+/// Until the pass that follows at once.
+const SOON: SignedDuration = SignedDuration::from_millis(1);
+
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
@@ -65,6 +68,11 @@ impl<'a> Draft<'a> {
         if at > self.now {
             self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |wake_at| wake_at.min(at)));
         }
+    }
+
+    /// Asks for a pass that follows at once: something was decided after the step that looks at what follows from it.
+    pub fn wake_soon(&mut self) {
+        self.wake(self.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
     }
 
     /// Whether `from + after` has come; if not, asks for a pass then.

@@ -33,9 +33,6 @@ const COUNTED_MAX: u64 = 1_000;
 /// Those of all schedules that one pass counts: after an outage, many schedules have too many.
 pub(super) const COUNTED_IN_PASS_MAX: u64 = 1_000_000;
 
-/// Until the pass that follows at once.
-pub(super) const SOON: SignedDuration = SignedDuration::from_millis(1);
-
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
     // `startAt` itself may be a tick, unless ticks close windows: the first one begins there.
@@ -127,7 +124,7 @@ fn look_at_more(draft: &mut Draft, reached: Option<&ScheduleKey>) {
     match last.filter(|_| rest.next().is_some()) {
         Some(last) => {
             draft.change(Change::AgendaReached { generation, schedule: last.clone() });
-            draft.wake(draft.now.saturating_add(SignedDuration::from_millis(1)).unwrap_or(draft.now));
+            draft.wake_soon();
         }
         None => draft.change(Change::AgendaBuilt { generation }),
     }
@@ -170,7 +167,7 @@ pub(super) fn look_ahead(draft: &mut Draft, schedule: &Schedule) {
     let at = at.map(|tick| tick.saturating_add(delay(schedule)).unwrap_or(Timestamp::MAX));
     if at.is_some_and(|at| at <= draft.now) {
         // It begins in the past: the next pass decides what has come since then.
-        draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
+        draft.wake_soon();
     }
     draft.change(Change::TickPlanned { schedule: schedule.key.clone(), at });
     at.into_iter().for_each(|at| draft.wake(at));
@@ -296,7 +293,7 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
                 flow::stop(draft, run, StopReason::Replaced, "concurrencyPolicy: Replace");
             }
             // They may have been looked at before, in this very pass.
-            draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
+            draft.wake_soon();
         }
     }
     None

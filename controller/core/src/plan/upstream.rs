@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::request::admitted;
-use super::tick::{SOON, ask_for, meet_open_runs, params_of};
+use super::tick::{ask_for, meet_open_runs, params_of};
 use crate::change::Change;
 use crate::desired::{EtlObject, ScheduleObject};
 use crate::name::{Name, RunKey};
@@ -121,6 +121,6 @@ fn start(
     let run = admitted(key, etl, trigger, window, params_of(schedule, etl), draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: etl.etl.clone() });
     // The pass may have gone by what gives way to it: the next one stops that.
-    draft.wake(draft.now.saturating_add(SOON).unwrap_or(Timestamp::MAX));
+    draft.wake_soon();
     None
 }
