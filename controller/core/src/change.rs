@@ -80,7 +80,7 @@ pub enum Change {
         /// Which.
         schedule: ScheduleKey,
     },
-    /// What a schedule waits for succeeded. In the batch of the success: neither is ever true without the other.
+    /// What a schedule waits for succeeded: in the batch of the success.
     InputSucceeded {
         /// Whose input.
         schedule: ScheduleKey,
@@ -93,18 +93,14 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// All inputs of a schedule were there, and became runs or were let pass: it waits for all of them again.
+    /// All inputs of a schedule were there: it waits for them again.
     InputsTaken {
         /// Whose.
         schedule: ScheduleKey,
     },
     /// A call of a schedule's webhook was taken: another with its id starts nothing.
-    DeliveryTaken {
-        /// Whose.
-        schedule: ScheduleKey,
-        /// The caller's id of it.
-        delivery: String,
-    },
+    #[allow(missing_docs)]
+    DeliveryTaken { schedule: ScheduleKey, delivery: String },
     /// Somebody started an ETL anew: one version more, with a ledger of its own.
     EtlReset {
         /// Which.

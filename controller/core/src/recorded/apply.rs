@@ -1,5 +1,7 @@
 //! How each change alters its record. Mechanical: no decision is taken here.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -10,6 +12,7 @@ use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
+use crate::spec::Etl;
 
 impl Staged {
     /// Applies one change on top of what is recorded and staged before. A change of something that is gone does nothing.
@@ -45,16 +48,7 @@ impl Staged {
             | Change::BackfillEnded { .. }
             | Change::BackfillForgotten { .. } => self.apply_to_backfill(recorded, change),
             Change::WindowAsked { ledger, window } => self.ledger(recorded, ledger).ask(*window),
-            Change::RunAdmitted { run, spec } => {
-                if let Some(window) = run.window {
-                    self.ledger(recorded, &run.ledger()).ask(window);
-                }
-                self.specs.insert(run.spec.clone(), Some(spec.clone()));
-                self.note_tick(recorded, run);
-                self.headers.insert(run.key.clone());
-                self.tasks.extend(run.tasks.keys().map(|task| (run.key.clone(), task.clone())));
-                self.runs.insert(run.key.clone(), Some((**run).clone()));
-            }
+            Change::RunAdmitted { run, spec } => self.admit(recorded, run, spec),
             Change::RunForgotten { run } => {
                 self.headers.insert(run.clone());
                 self.runs.insert(run.clone(), None);
@@ -85,6 +79,17 @@ impl Staged {
                 }
             }
         }
+    }
+
+    fn admit(&mut self, recorded: &Recorded, run: &Run, spec: &Arc<Etl>) {
+        if let Some(window) = run.window {
+            self.ledger(recorded, &run.ledger()).ask(window);
+        }
+        self.specs.insert(run.spec.clone(), Some(spec.clone()));
+        self.note_tick(recorded, run);
+        self.headers.insert(run.key.clone());
+        self.tasks.extend(run.tasks.keys().map(|task| (run.key.clone(), task.clone())));
+        self.runs.insert(run.key.clone(), Some(run.clone()));
     }
 
     fn apply_to_schedule(&mut self, recorded: &Recorded, change: &Change) {

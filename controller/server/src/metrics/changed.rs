@@ -7,7 +7,7 @@ use etl_core::desired::Desired;
 use etl_core::name::{AttemptKey, Name, RunKey};
 use etl_core::outcome::{EndState, Outcome, StuckReason};
 use etl_core::plan::tick::delay;
-use etl_core::recorded::Recorded;
+use etl_core::recorded::{Recorded, SourceStatus};
 use etl_core::run::{Attempt, AttemptEnd, LogSummary, Phase, Trigger};
 use jiff::Timestamp;
 
@@ -47,13 +47,10 @@ pub(super) fn count(
             }
             Change::AttemptEnded { attempt, end } => attempt_ended(metrics, attempt, end),
             Change::LogKept { attempt, log } => log_kept(metrics, before, attempt, log),
-            Change::SourceRead(status) if status.error.is_some() => {
-                metrics.git_errors.with_label_values(&[SOURCE]).inc();
-            }
+            Change::SourceRead(status) => source_read(metrics, status),
             // Told by the record itself at the next scrape.
             Change::TaskStuck { .. }
             | Change::AttemptSeen { .. }
-            | Change::SourceRead(_)
             | Change::FileAccepted { .. }
             | Change::FileDropped { .. }
             | Change::ScheduleAnchored { .. }
@@ -89,6 +86,12 @@ pub(super) fn count(
             | Change::AgendaReached { .. }
             | Change::Swept { .. } => {}
         }
+    }
+}
+
+fn source_read(metrics: &Metrics, status: &SourceStatus) {
+    if status.error.is_some() {
+        metrics.git_errors.with_label_values(&[SOURCE]).inc();
     }
 }
 

@@ -113,10 +113,7 @@ impl Metrics {
             ),
             schedule_lag_seconds: histogram(
                 &registry,
-                (
-                    "etl_schedule_lag_seconds",
-                    "From a tick, later by its jitter, to the first service of its run",
-                ),
+                ("etl_schedule_lag_seconds", "From a tick and its jitter to its run's first service"),
                 &[],
                 &WAIT_BUCKETS,
             ),
