@@ -119,8 +119,8 @@ fn what_is_meant_for_nothing_is_a_usage_error() {
 
 #[test]
 fn ticks_are_found_by_their_schedule() {
-    let asked = "GET /api/v1/ticks?project=north&limit=1000";
-    let fake = Fake::new().on(asked, 200, ticks());
+    let asked = |schedule: &str| format!("GET /api/v1/ticks?project=north&schedule={schedule}&limit=1000");
+    let fake = Fake::new().on(&asked("nightly"), 200, ticks()).on(&asked("weekly"), 200, ticks());
     let (_, out, _) = run(fake.etlctl(&["get", "ticks", "nightly", "-n", "north", "-q"]));
     assert_eq!(out, "tick/nightly@2025-11-21T00:00:00Z\ntick/nightly@2025-11-20T00:00:00Z\n");
     let (code, _, err) = run(fake.etlctl(&["get", "ticks", "weekly", "-n", "north"]));
