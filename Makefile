@@ -2,6 +2,9 @@
 # Everything is built once, optimised and with assertions on (see docs/decisions).
 
 CARGO ?= cargo
+# Every call for the tests selects the whole workspace, so that all of them share one build: with `-p` dependencies have other features.
+WORKSPACE = --release --locked --workspace
+BUILT = $(or $(CARGO_TARGET_DIR),target)/release
 SEEDS ?= 2000
 KILLS ?= 100
 # What `make soak` drives, beside a death at every point of the crash sweep.
@@ -9,11 +12,15 @@ SOAK_SEEDS ?= 100000
 SOAK_TICKS ?= 1000000
 SOAK_KILLS ?= 1000
 SWARM ?= lab
+# Property tests draw the same cases every time: what CI says depends on the code alone. `make soak` draws new ones.
+PROPTEST_RNG_SEED ?= 4711
 export SWARM KILLS
 # Only the demo takes a Swarm that is there; the tests and the bench always start their own.
 demo_needs = $(if $(filter lab,$(SWARM)),install,need-git)
 
-.PHONY: help demo up down build check test unit sim e2e soak bench schema install install-tests need-git
+.PHONY: help demo up down build build-tests check test unit sim e2e soak bench schema install install-tests need-git
+# The tests take the machine's cores, ports and Docker daemons one after another, also when make runs with -j.
+.NOTPARALLEL:
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -39,37 +46,41 @@ need-git:
 build:
 	$(CARGO) build --release --locked -p etl-server -p etlctl -p etl-lab
 
+build-tests:
+	$(CARGO) build $(WORKSPACE) --bins --tests
+
 check: ## format, lints, licences
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --release --locked -- -D warnings
+	$(CARGO) clippy $(WORKSPACE) --all-targets -- -D warnings
 	tests/deny.sh
 
-test: install-tests build unit sim e2e ## everything that must hold, in under 40 minutes on 2 cores
+test: install-tests build-tests unit sim e2e ## everything that must hold, in under 40 minutes on 2 cores
 
+unit: export PROPTEST_RNG_SEED := $(PROPTEST_RNG_SEED)
 unit: install-tests ## without a Swarm; git over ssh and https is tried against real servers
-	$(CARGO) test --release --locked --workspace --exclude etl-lab --exclude etl-swarm --exclude etl-tests
-	$(CARGO) test --release --locked -p etl-swarm --lib --test answers
-	$(CARGO) test --release --locked -p etl-tests --test tidy
+	no_proxy=127.0.0.1,localhost $(CARGO) test $(WORKSPACE) --lib --bins --tests
 
-sim: ## drive the loop through seeded faults: make sim SEEDS=100000
-	$(CARGO) run --release --locked -p etl-tests --bin simulate -- --seeds $(SEEDS)
+sim: build-tests ## drive the loop through seeded faults: make sim SEEDS=100000
+	$(BUILT)/simulate --seeds $(SEEDS)
 
-e2e: install-tests build ## on a real Swarm: the lab's own faults, the Swarm door, the whole controller
-	$(CARGO) test --release --locked -p etl-lab -- --test-threads=1
-	$(CARGO) test --release --locked -p etl-swarm --test real --test tls -- --test-threads=1
-	$(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1
-	$(CARGO) test --release --locked -p etl-tests --test stack -- --test-threads=1
+# Each of them is alone on the machine. `test = false` keeps them out of `unit`; a target that is named runs all the same.
+e2e: install-tests build-tests ## on a real Swarm: the lab's own faults, the Swarm door, the whole controller
+	$(CARGO) test $(WORKSPACE) --test lab -- --test-threads=1
+	$(CARGO) test $(WORKSPACE) --test real --test tls -- --test-threads=1
+	$(CARGO) test $(WORKSPACE) --test e2e -- --test-threads=1
+	$(CARGO) test $(WORKSPACE) --test stack -- --test-threads=1
 
 soak: export SOAK_FIGURES = $(CURDIR)/target/soak.json
-soak: install-tests build ## the proof at length: 100,000 seeds, 1,000 kills, a death at every commit and call; target/soak.json
+soak: install-tests build-tests ## the proof at length: 100,000 seeds, 1,000 kills, a death at every commit and call; target/soak.json
 	@mkdir -p target && rm -f $(SOAK_FIGURES)
-	$(CARGO) run --release --locked -p etl-tests --bin simulate -- --seeds $(SOAK_SEEDS) --ticks-min $(SOAK_TICKS)
-	KILLS=$(SOAK_KILLS) $(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1 killed_again
-	SWEEP_EVERY=1 $(CARGO) test --release --locked -p etl-tests --test e2e -- --test-threads=1 whenever_it_dies
+	$(CARGO) test $(WORKSPACE) --lib --bins --tests
+	$(BUILT)/simulate --seeds $(SOAK_SEEDS) --ticks-min $(SOAK_TICKS)
+	KILLS=$(SOAK_KILLS) $(CARGO) test $(WORKSPACE) --test e2e -- --test-threads=1 killed_again
+	SWEEP_EVERY=1 $(CARGO) test $(WORKSPACE) --test e2e -- --test-threads=1 whenever_it_dies
 	@cat $(SOAK_FIGURES)
 
-bench: install build ## ratios to a floor measured in the same run, written to target/bench.json
-	$(CARGO) run --release --locked -p etl-tests --bin bench
+bench: install build-tests ## ratios to a floor measured in the same run, written to target/bench.json
+	$(BUILT)/bench
 
 schema: ## write crds/ anew from the code
-	UPDATE_SCHEMAS=1 $(CARGO) test --release --locked -p etl-core --test spec_examples
+	UPDATE_SCHEMAS=1 $(CARGO) test $(WORKSPACE) --test spec_examples

@@ -49,7 +49,10 @@ fn main() -> anyhow::Result<()> {
     for (key, value) in &figures {
         println!("{key:<36} {value}");
     }
-    write(figures, words.is_empty())
+    let beyond = scale::beyond(&figures);
+    write(figures, words.is_empty())?;
+    ensure!(beyond.is_empty(), "beyond their bounds:\n{}", beyond.join("\n"));
+    Ok(())
 }
 
 /// A measurement of everything replaces the file; one of a part, its own keys.

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 /// Longest wait for anything that is expected: generous, since a wait is no measurement.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+/// A page of metrics is there sooner, or not at all.
+const PAGE_LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Controller {
     dir: tempfile::TempDir,
@@ -175,18 +177,7 @@ impl Controller {
 
     /// A page of the metrics listener: status and body.
     pub fn page(&self, path: &str) -> anyhow::Result<(u16, String)> {
-        use std::io::{Read, Write};
-        let log = std::fs::read_to_string(self.path("controller.log"))?;
-        let line = log.lines().rfind(|line| line.contains("the metrics listen")).context("no metrics yet")?;
-        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
-        let mut stream = std::net::TcpStream::connect(address.context("the log names the address")?)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        let status = text.split_whitespace().nth(1).context("an HTTP answer")?.parse()?;
-        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        Ok((status, body.to_owned()))
+        metrics_page(&self.path("controller.log"), path)
     }
 
     /// The lines of /metrics that begin with `name`.
@@ -217,6 +208,22 @@ impl Drop for Controller {
             eprintln!("{}", self.tail());
         }
     }
+}
+
+/// A page of the metrics listener of the controller that writes this log: status and body.
+pub fn metrics_page(log: &Path, path: &str) -> anyhow::Result<(u16, String)> {
+    use std::io::{Read, Write};
+    let log = std::fs::read_to_string(log)?;
+    let line = log.lines().rfind(|line| line.contains("the metrics listen")).context("no metrics yet")?;
+    let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let mut stream = std::net::TcpStream::connect(address.context("the log names the address")?)?;
+    stream.set_read_timeout(Some(PAGE_LIMIT))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let status = text.split_whitespace().nth(1).context("an HTTP answer")?.parse()?;
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Ok((status, body.to_owned()))
 }
 
 /// A binary of this build: beside the folder of this test's own.

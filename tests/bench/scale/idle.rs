@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::ensure;
+
 use super::process::Process;
 use super::specs::{Shape, files};
 use crate::measure::{cpu_seconds, cpu_seconds_with_children, pss_mib};
@@ -11,6 +13,8 @@ const WATCHED: Duration = Duration::from_secs(65);
 /// It has come to rest when it uses less than this share of a core for a while.
 const QUIET: Duration = Duration::from_secs(3);
 const QUIET_SHARE: f64 = 0.05;
+/// Scrapes: their cost each is the mean of these.
+const SCRAPES: u32 = 10;
 
 pub struct IdleFigures {
     pub start_seconds: f64,
@@ -18,6 +22,10 @@ pub struct IdleFigures {
     /// With the processes of git, which it starts and waits for.
     pub cpu_percent_with_git: f64,
     pub pss_mib: f64,
+    /// CPU time of one reading of all metrics.
+    pub scrape_ms: f64,
+    /// Memory after some of them.
+    pub scraped_pss_mib: f64,
     /// After a restart on what the store holds.
     pub restarted_pss_mib: f64,
 }
@@ -38,11 +46,30 @@ pub fn measure(shape: Shape, count: usize) -> anyhow::Result<IdleFigures> {
     let (cpu_percent, cpu_percent_with_git) =
         (percent(cpu_seconds(pid)?, before.0), percent(cpu_seconds_with_children(pid)?, before.1));
     let pss = pss_mib(pid)?;
+    let (scrape_ms, scraped_pss_mib) = scrape(&process)?;
     process.restart(&[])?;
     process.wait_for_schedule(&last)?;
     come_to_rest(&process)?;
     let restarted_pss_mib = pss_mib(process.pid())?;
-    Ok(IdleFigures { start_seconds, cpu_percent, cpu_percent_with_git, pss_mib: pss, restarted_pss_mib })
+    Ok(IdleFigures {
+        start_seconds,
+        cpu_percent,
+        cpu_percent_with_git,
+        pss_mib: pss,
+        scrape_ms,
+        scraped_pss_mib,
+        restarted_pss_mib,
+    })
+}
+
+/// What reading all metrics costs, and what it leaves behind.
+fn scrape(process: &Process) -> anyhow::Result<(f64, f64)> {
+    let before = cpu_seconds(process.pid())?;
+    for _ in 0..SCRAPES {
+        ensure!(process.scrape()? > 1_000, "too few metrics to mean anything");
+    }
+    let each = (cpu_seconds(process.pid())? - before) / f64::from(SCRAPES);
+    Ok((each * 1e3, pss_mib(process.pid())?))
 }
 
 fn come_to_rest(process: &Process) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! What many schedules, many files and many runs at once cost. Needs no lab: the real loop over a real store, the real git door
 //! over a repository of its own, and the real controller over a Docker API that this process answers.
 
+mod bounds;
 mod commit;
 mod cron;
 mod crowd;
@@ -24,6 +25,9 @@ use specs::Shape;
 /// Populations that are looked at side by side, so that growth can be seen.
 const COUNTS: [(usize, &str); 4] = [(1_000, "1k"), (10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")];
 
+/// Creations a second that the herd's figures are of.
+const HERD_RATE: usize = 200;
+
 /// The measurements by name, in their order.
 type Part = (&'static str, fn(&mut Figures) -> anyhow::Result<()>);
 const PARTS: [Part; 7] = [
@@ -44,6 +48,11 @@ pub fn run(figures: &mut Figures, names: &[String]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What was measured and is beyond its bound, a line each.
+pub fn beyond(figures: &Figures) -> Vec<String> {
+    bounds::beyond(figures)
 }
 
 /// The part of a measurement that runs in a process of its own.
@@ -110,7 +119,7 @@ fn commit(figures: &mut Figures) -> anyhow::Result<()> {
 }
 
 fn herd(figures: &mut Figures) -> anyhow::Result<()> {
-    for rate in [200, 1_000] {
+    for rate in [HERD_RATE, 1_000] {
         let herd = herd::measure(rate)?;
         println!(
             "{} ETLs due at once, {rate:>4} creations a second: half after {:.0} ms, 99 % after {:.0} ms, the last after {:.0} ms (bound {:.0} ms), at most {} out of place",
@@ -121,7 +130,7 @@ fn herd(figures: &mut Figures) -> anyhow::Result<()> {
             herd.bound_ms,
             herd.out_of_place
         );
-        if rate == 200 {
+        if rate == HERD_RATE {
             figures.insert("herd1000_rate", json!(rate));
             figures.insert("herd1000_lag_ms_p99", rounded(herd.lag_ms_p99));
             figures.insert("herd1000_last_ms", rounded(herd.last_ms));
@@ -135,19 +144,23 @@ fn idle(figures: &mut Figures) -> anyhow::Result<()> {
     for shape in [Shape::Shared, Shape::Own] {
         let idle = idle::measure(shape, 100_000)?;
         println!(
-            "100k schedules ({}), the whole controller idle: {:.2} % of a core ({:.2} % with git), {:.1} MiB ({:.1} MiB after a restart); in force after {:.1} s",
+            "100k schedules ({}), the whole controller idle: {:.2} % of a core ({:.2} % with git), {:.1} MiB ({:.1} MiB after a restart); in force after {:.1} s; a scrape {:.0} ms of CPU, {:.1} MiB after it",
             shape.word(),
             idle.cpu_percent,
             idle.cpu_percent_with_git,
             idle.pss_mib,
             idle.restarted_pss_mib,
-            idle.start_seconds
+            idle.start_seconds,
+            idle.scrape_ms,
+            idle.scraped_pss_mib
         );
         if shape == Shape::Shared {
             figures.insert("schedules100k_idle_cpu_percent", rounded(idle.cpu_percent));
             figures.insert("schedules100k_idle_cpu_percent_with_git", rounded(idle.cpu_percent_with_git));
             figures.insert("schedules100k_pss_mib", rounded(idle.pss_mib));
             figures.insert("schedules100k_restarted_pss_mib", rounded(idle.restarted_pss_mib));
+            figures.insert("schedules100k_scrape_ms", rounded(idle.scrape_ms));
+            figures.insert("schedules100k_scraped_pss_mib", rounded(idle.scraped_pss_mib));
         } else {
             figures.insert("etls100k_idle_cpu_percent", rounded(idle.cpu_percent));
             figures.insert("etls100k_pss_mib", rounded(idle.pss_mib));
@@ -157,11 +170,13 @@ fn idle(figures: &mut Figures) -> anyhow::Result<()> {
 }
 
 fn crowd(figures: &mut Figures) -> anyhow::Result<()> {
+    let mut wakes = Vec::new();
     for (count, word) in COUNTS {
         let shape = if count == 1_000_000 { Shape::Shared } else { Shape::Own };
         for shape in if count == 100_000 { vec![Shape::Own, Shape::Shared] } else { vec![shape] } {
             let crowd = crowd::measure(shape, count)?;
             print_crowd(word, &crowd);
+            wakes.push(crowd.wake_us_per_due());
             if count == 1_000_000 {
                 figures.insert("schedules1m_pss_mib", rounded(crowd.pss_mib));
                 figures.insert("wake_us_per_due_1m", rounded(crowd.wake_us_per_due()));
@@ -171,6 +186,9 @@ fn crowd(figures: &mut Figures) -> anyhow::Result<()> {
                 figures.insert("wake_us_idle_1k", rounded(crowd.idle_pass_us));
             }
         }
+    }
+    if let [first, .., last] = wakes[..] {
+        figures.insert("wake_us_per_due_growth", rounded(last / first));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use etl_tests::controller::binary;
+use etl_tests::controller::{binary, metrics_page};
 use etl_tests::http::ask;
 
 use super::docker::Docker;
@@ -69,8 +69,19 @@ impl Process {
         Ok(())
     }
 
+    /// Reads all metrics, as Prometheus does; how many lines they are.
+    pub fn scrape(&self) -> anyhow::Result<usize> {
+        let (status, body) = metrics_page(&self.log(), "/metrics")?;
+        ensure!(status == 200, "/metrics answers {status}");
+        Ok(body.lines().count())
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
     fn tail(&self) -> String {
-        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         format!("the controller's log ends:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"))
     }
@@ -80,7 +91,7 @@ fn spawn(dir: &Path, docker: &Docker, repository: &Repository, settings: &[&str]
     let log = std::fs::File::options().create(true).append(true).open(dir.join("log"))?;
     Ok(Command::new(binary("etl-controller")?)
         .args(["--docker-host", &docker.host(), "--git-url", &repository.url()])
-        .args(["--metrics-listen", "none"])
+        .args(["--metrics-listen", "127.0.0.1:0"])
         .args([Path::new("--data-dir"), &dir.join("data")])
         .args([Path::new("--api-socket"), &dir.join("api.sock")])
         .args(settings)
