@@ -249,7 +249,8 @@ impl Sim {
     /// A request for the next pass.
     pub fn leave_request(&mut self, id: String, verb: Verb) {
         self.note(format_args!("{id}: {verb:?}"));
-        self.process.requests.push(Request { id, user: "ada".to_owned(), verb });
+        // Nobody waits for the answers here: they are only counted.
+        self.process.requests.push(Request { ticket: 0, id, user: "ada".to_owned(), verb });
         self.wake();
     }
 }

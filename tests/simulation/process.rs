@@ -111,7 +111,7 @@ impl World for ModelWorld {
         self.sim().commit(changes)
     }
 
-    fn explain(&self, _: Vec<Reason>, answers: Vec<(String, Result<Done, ErrorView>)>) {
+    fn explain(&self, _: Vec<Reason>, answers: Vec<(u64, Result<Done, ErrorView>)>) {
         self.sim().tally.answers += answers.len() as u64;
     }
 

@@ -102,16 +102,8 @@ pub enum Change {
     #[allow(missing_docs)]
     DeliveryTaken { schedule: ScheduleKey, delivery: String },
     /// Somebody started an ETL anew: one version more, with a ledger of its own.
-    EtlReset {
-        /// Which.
-        etl: EtlKey,
-        /// Who.
-        by: String,
-        /// Why.
-        reason: String,
-        /// When.
-        at: Timestamp,
-    },
+    #[allow(missing_docs)]
+    EtlReset { etl: EtlKey, request: String, by: String, reason: String, at: Timestamp },
     /// A backfill exists.
     BackfillCreated {
         /// All of it.

@@ -228,7 +228,9 @@ pub enum Refused {
 /// What a person or a program asks for. Its id makes asking twice the same as asking once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Unique; a manual run's name is its hash.
+    /// Whose answer is whose. Unlike the id it is never used twice: one id may be used of two ETLs at once.
+    pub ticket: u64,
+    /// Chosen by whoever asks; a manual run's name is its hash.
     pub id: String,
     /// Who asks, as far as known.
     pub user: String,

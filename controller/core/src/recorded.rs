@@ -101,6 +101,9 @@ pub struct Counters {
     pub fence: u64,
 }
 
+/// Requests of resets of one ETL that are remembered: whoever asks again does so before others have reset it as often.
+pub const RESET_REQUESTS_MAX: usize = 16;
+
 /// Somebody started an ETL anew, beside the `version` of its spec.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EtlReset {
@@ -112,6 +115,9 @@ pub struct EtlReset {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Ids of the newest requests: one that comes again resets nothing.
+    #[serde(default)]
+    pub requests: Vec<String>,
 }
 
 /// A spec file in force.

@@ -103,9 +103,9 @@ impl World for Real {
         Ok(())
     }
 
-    fn explain(&self, reasons: Vec<Reason>, answers: Vec<(String, Result<Done, ErrorView>)>) {
-        for (request, answer) in &answers {
-            self.state.answer(request, answer);
+    fn explain(&self, reasons: Vec<Reason>, answers: Vec<(u64, Result<Done, ErrorView>)>) {
+        for (ticket, answer) in answers {
+            self.state.answer(ticket, answer);
         }
         let snapshot = self.observer.snapshot();
         let busy = self.state.recorded().open_runs().next().is_some();

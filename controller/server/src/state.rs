@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use etl_core::desired::Desired;
-use etl_core::observed::{Node, Report, Request, SwarmHealth};
+use etl_core::observed::{Node, Report, Request, SwarmHealth, Verb};
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::source::Reading;
@@ -52,7 +52,10 @@ pub struct Seen {
 #[derive(Default)]
 struct Inbox {
     requests: Vec<Request>,
-    waiting: BTreeMap<String, Vec<oneshot::Sender<RequestResult>>>,
+    /// The last ticket that was given out.
+    ticket: u64,
+    /// By ticket.
+    waiting: BTreeMap<u64, oneshot::Sender<RequestResult>>,
     reports: Vec<Report>,
     readings: Vec<Reading>,
 }
@@ -105,15 +108,17 @@ impl State {
     }
 
     /// Leaves a request for the next pass and waits for its answer, which is given after the change is durable.
-    pub async fn ask(&self, request: Request) -> RequestResult {
+    pub async fn ask(&self, id: String, user: String, verb: Verb) -> RequestResult {
         let (sender, receiver) = oneshot::channel();
         {
             let mut inbox = self.inbox();
             if inbox.requests.len() >= REQUESTS_MAX {
                 return Err(refused("Busy", "too many requests wait for the next pass", "try again later"));
             }
-            inbox.waiting.entry(request.id.clone()).or_default().push(sender);
-            inbox.requests.push(request);
+            inbox.ticket += 1;
+            let ticket = inbox.ticket;
+            inbox.waiting.insert(ticket, sender);
+            inbox.requests.push(Request { ticket, id, user, verb });
         }
         self.wake.notify_one();
         let lost = || Err(refused("NotRecorded", "the store did not take the change", "see `etlctl check`"));
@@ -121,9 +126,9 @@ impl State {
     }
 
     /// Answers a request; nobody may be waiting any more.
-    pub fn answer(&self, request: &str, result: &RequestResult) {
-        for sender in self.inbox().waiting.remove(request).unwrap_or_default() {
-            let _ = sender.send(result.clone());
+    pub fn answer(&self, ticket: u64, result: RequestResult) {
+        if let Some(sender) = self.inbox().waiting.remove(&ticket) {
+            let _ = sender.send(result);
         }
     }
 
@@ -160,7 +165,30 @@ pub fn refused(reason: &str, message: &str, help: &str) -> ErrorView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{name, rna};
+    use etl_core::name::EtlKey;
     use etl_core::recorded::SourceError;
+
+    #[tokio::test]
+    async fn one_id_used_of_two_etls_at_once_gets_two_answers() {
+        let state = State::new(Recorded::default());
+        let run = |etl| Verb::Run { etl, params: BTreeMap::new(), window: None };
+        let ask = |etl| state.ask("same".into(), "ann".into(), run(etl));
+        let pass = async {
+            let (requests, _, _) = state.take_inbox(true);
+            assert_eq!(requests.len(), 2, "both are left for one pass");
+            for request in requests {
+                let Verb::Run { etl, .. } = request.verb else { panic!("{:?}", request.verb) };
+                let created = Done { object: format!("run/{}", etl.name), what: "created".into() };
+                let answer = if etl == rna() { Ok(created) } else { Err(refused("NotFound", "no", "look")) };
+                state.answer(request.ticket, answer);
+            }
+        };
+        let other = EtlKey::new(name("north"), name("dna"));
+        let (first, second, ()) = tokio::join!(ask(rna()), ask(other), pass);
+        assert_eq!(first.unwrap().object, "run/rna");
+        assert_eq!(second.unwrap_err().reason, "NotFound");
+    }
 
     #[test]
     fn what_git_said_waits_until_it_is_asked_for() {

@@ -26,7 +26,7 @@ pub trait World: Sync {
     fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), CommitError>> + Send;
 
     /// Tells people what came of their requests, and why the rest waits. Only after the commit.
-    fn explain(&self, reasons: Vec<Reason>, answers: Vec<(String, Result<Done, ErrorView>)>);
+    fn explain(&self, reasons: Vec<Reason>, answers: Vec<(u64, Result<Done, ErrorView>)>);
 
     /// Starts actions side by side, within limits. Their answers come back with a later observation.
     fn act(&self, actions: Vec<Action>) -> impl Future<Output = ()> + Send;

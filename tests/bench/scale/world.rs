@@ -160,7 +160,7 @@ impl World for Memory {
         Ok(())
     }
 
-    fn explain(&self, _: Vec<Reason>, _: Vec<(String, Result<Done, ErrorView>)>) {}
+    fn explain(&self, _: Vec<Reason>, _: Vec<(u64, Result<Done, ErrorView>)>) {}
 
     async fn act(&self, actions: Vec<Action>) {
         self.held().actions.extend(actions);

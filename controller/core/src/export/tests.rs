@@ -95,9 +95,13 @@ fn change(event: &Event, recorded: &Recorded) -> Option<Change> {
             window_end: None,
         },
         Event::Forget { etl } => Change::ScheduleForgotten { schedule: key(etl) },
-        Event::Reset { etl } => {
-            Change::EtlReset { etl: key(etl), by: "ada".into(), reason: "new".into(), at: at(3) }
-        }
+        Event::Reset { etl } => Change::EtlReset {
+            etl: key(etl),
+            request: "one".into(),
+            by: "ada".into(),
+            reason: "new".into(),
+            at: at(3),
+        },
         Event::Accept { path, gone: true } => Change::FileDropped { path: path.to_string() },
         Event::Accept { path, gone: false } => Change::FileAccepted {
             path: path.to_string(),

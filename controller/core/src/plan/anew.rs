@@ -48,8 +48,13 @@ pub(super) fn reset(draft: &mut Draft, request: &Request, etl: &EtlKey, reason: 
         let message = "a reset needs a reason".to_owned();
         return refuse("Invalid", message, "say why, for whoever wonders later");
     }
-    let (by, at) = (request.user.clone(), draft.now);
-    draft.change(Change::EtlReset { etl: etl.clone(), by, reason: reason.to_owned(), at });
+    let object = format!("etl/{}", etl.name);
+    if draft.reset(etl).is_some_and(|reset| reset.requests.contains(&request.id)) {
+        return done(object, "unchanged");
+    }
+    let (etl, reason) = (etl.clone(), reason.to_owned());
+    let (request, by, at) = (request.id.clone(), request.user.clone(), draft.now);
+    draft.change(Change::EtlReset { etl, request, by, reason, at });
     let version = target.etl.version.saturating_add(1);
-    done(format!("etl/{}", etl.name), &format!("reset: version {version} from now on"))
+    done(object, &format!("reset: version {version} from now on"))
 }

@@ -43,7 +43,7 @@ pub fn preview(
     let observed = Observed::default();
     let draft = Draft::new(desired, &observed, recorded, now);
     let verb = Verb::Backfill { etl: etl.clone(), order: order.clone() };
-    let request = Request { id: String::new(), user: String::new(), verb };
+    let request = Request { ticket: 0, id: String::new(), user: String::new(), verb };
     Ok(ordered(&draft, &request, etl, order)?.windows)
 }
 

@@ -15,7 +15,7 @@ use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
 use crate::reason::{Reason, WaitsFor};
-use crate::recorded::{Recorded, ScheduleRecord, SourceStatus, Staged};
+use crate::recorded::{EtlReset, Recorded, ScheduleRecord, SourceStatus, Staged};
 use crate::run::{Run, TaskRun};
 use crate::spec::Etl;
 
@@ -114,6 +114,10 @@ impl<'a> Draft<'a> {
             Some(staged) => staged.as_ref(),
             None => self.recorded.backfills.get(key),
         }
+    }
+
+    pub fn reset(&self, key: &EtlKey) -> Option<&EtlReset> {
+        self.staged.resets.get(key).or_else(|| self.recorded.resets.get(key))
     }
 
     /// Backfills that are not over, oldest first: whoever asked first goes on first.

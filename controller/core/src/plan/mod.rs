@@ -51,8 +51,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Why what did not happen did not.
     pub reasons: Vec<Reason>,
-    /// Request id → its answer, to be given once the changes are durable.
-    pub answers: Vec<(String, Result<Done, ErrorView>)>,
+    /// Ticket of a request → its answer, to be given once the changes are durable.
+    pub answers: Vec<(u64, Result<Done, ErrorView>)>,
     /// When time alone makes a new pass worth while.
     pub wake_at: Option<Timestamp>,
 }

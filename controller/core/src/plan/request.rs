@@ -37,7 +37,7 @@ pub(super) fn take(draft: &mut Draft) {
             Verb::Reset { etl, reason } => anew::reset(draft, request, etl, reason),
             Verb::Webhook { schedule, delivery, params } => webhook::take(draft, schedule, delivery, params),
         };
-        draft.plan.answers.push((request.id.clone(), answer));
+        draft.plan.answers.push((request.ticket, answer));
     }
 }
 

@@ -22,6 +22,7 @@ mod anew;
 mod backfill;
 mod comes_back;
 mod cronjob;
+mod long;
 mod newest;
 mod preview;
 mod strangers;
@@ -60,7 +61,7 @@ impl Story {
     }
 
     fn ask(&mut self, now: Timestamp, id: &str, verb: Verb) -> Plan {
-        let request = Request { id: id.into(), user: "ada".into(), verb };
+        let request = Request { ticket: 0, id: id.into(), user: "ada".into(), verb };
         self.pass(now, Observed { requests: vec![request], ..seen([]) })
     }
 

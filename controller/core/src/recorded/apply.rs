@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    DELIVERIES_MAX, EtlReset, Input, MISSED_TICKS_MAX, MissedTick, Recorded, ScheduleRecord, Staged,
+    DELIVERIES_MAX, EtlReset, Input, MISSED_TICKS_MAX, MissedTick, RESET_REQUESTS_MAX, Recorded,
+    ScheduleRecord, Staged,
 };
 use crate::change::Change;
 use crate::ledger::{Ledger, LedgerKey};
@@ -127,10 +128,13 @@ impl Staged {
     }
 
     fn reset(&mut self, recorded: &Recorded, change: &Change) {
-        let Change::EtlReset { etl, by, reason, at } = change else { return };
+        let Change::EtlReset { etl, request, by, reason, at } = change else { return };
         let known = self.resets.get(etl).or_else(|| recorded.resets.get(etl));
         let count = known.map_or(0, |reset| reset.count).saturating_add(1);
-        let reset = EtlReset { count, by: by.clone(), reason: reason.clone(), at: *at };
+        let mut requests = known.map_or_else(Vec::new, |reset| reset.requests.clone());
+        requests.push(request.clone());
+        requests.drain(..requests.len().saturating_sub(RESET_REQUESTS_MAX));
+        let reset = EtlReset { count, by: by.clone(), reason: reason.clone(), at: *at, requests };
         self.resets.insert(etl.clone(), reset);
     }
 

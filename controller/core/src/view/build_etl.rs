@@ -90,7 +90,7 @@ fn etl_status(recorded: &Recorded, object: &EtlObject, next_tick: Option<Timesta
 }
 
 fn reset_view(reset: &EtlReset) -> ResetView {
-    let EtlReset { count, by, reason, at } = reset;
+    let EtlReset { count, by, reason, at, requests: _ } = reset;
     ResetView { count: *count, user: by.clone(), reason: reason.clone(), at: *at }
 }
 

@@ -31,7 +31,7 @@ fn recorded() -> Recorded {
     let mut recorded = Recorded { counters: Counters { fence: 7 }, ..Recorded::default() };
     let ledger = recorded.ledgers.entry(LedgerKey { etl: sales(), version: 1 }).or_default();
     ledger.end(day(0), etl_core::outcome::EndState::Succeeded);
-    let reset = EtlReset { count: 1, by: "ada".into(), reason: "new".into(), at: at(0) };
+    let reset = EtlReset { count: 1, by: "ada".into(), reason: "new".into(), at: at(0), requests: vec![] };
     recorded.resets.insert(sales(), reset);
     recorded
 }

@@ -274,7 +274,7 @@ async fn a_write_is_left_for_the_loop_and_answered_by_it() {
             state.wake.notified().await;
             let (mut requests, _, _) = state.take_inbox(true);
             let request = requests.remove(0);
-            state.answer(&request.id, &Ok(Done { object: "run/x".into(), what: "done".into() }));
+            state.answer(request.ticket, Ok(Done { object: "run/x".into(), what: "done".into() }));
             request
         };
         let (answer, request) = tokio::join!(scene.ask(Method::POST, &path, body.to_string()), pass);
@@ -301,7 +301,7 @@ async fn what_the_loop_refuses_keeps_its_status() {
         let pass = async {
             state.wake.notified().await;
             let (requests, _, _) = state.take_inbox(true);
-            state.answer(&requests[0].id, &Err(refused(reason, "no", "do")));
+            state.answer(requests[0].ticket, Err(refused(reason, "no", "do")));
         };
         let ask = scene.refusal(Method::POST, "/api/v1/schedules/north/rna/resume", "");
         let (answer, ()) = tokio::join!(ask, pass);

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use etl_core::name::Name;
-use etl_core::observed::{Request, Verb};
+use etl_core::observed::Verb;
 use etl_core::view::{
     Done, ReconcileRequest, RerunRequest, ResetRequest, RetryRequest, RunRequest, SourceView, SpanView,
     SuspendRequest,
@@ -62,11 +62,13 @@ pub(super) async fn reset(
     State(api): Shared,
     Extension(caller): Extension<Caller>,
     names: Names,
+    id: RequestId,
     Body(body): Body<ResetRequest>,
 ) -> Result<Json<Done>, Refusal> {
     check_reason(&body.reason)?;
+    let id = id.or(None, new_id)?;
     let etl = names.object("ETL")?;
-    ask(&api, new_id(), caller, Verb::Reset { etl, reason: body.reason }).await
+    ask(&api, id, caller, Verb::Reset { etl, reason: body.reason }).await
 }
 
 fn check_reason(reason: &str) -> Result<(), Refusal> {
@@ -148,7 +150,7 @@ pub(super) async fn reconcile(
 }
 
 pub(super) async fn ask(api: &Api, id: String, caller: Caller, verb: Verb) -> Result<Json<Done>, Refusal> {
-    let done = api.state.ask(Request { id, user: caller.name, verb }).await?;
+    let done = api.state.ask(id, caller.name, verb).await?;
     Ok(Json(done))
 }
 

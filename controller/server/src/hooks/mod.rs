@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request};
@@ -14,7 +14,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use etl_core::desired::EtlObject;
 use etl_core::name::{Name, ScheduleKey};
-use etl_core::observed::{Request as Asked, Verb};
+use etl_core::observed::Verb;
 use etl_core::spec::{Webhook, When};
 use etl_core::view::Done;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -35,13 +35,19 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use limit::{Bucket, Limits};
+use limit::Limits;
 use secret::Secrets;
+use signature::Genuine;
 
 /// Largest body. GitHub's are at most 25 MB, and what a run needs of one is little.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// Bodies that are read at once: strangers may send them, and each is held whole.
-const BODIES_MAX: usize = 16;
+/// Bodies up to this size need no place: a listener's connections, 256 at most, hold 16 MiB of them. Most forges' calls are no larger.
+const SMALL_BYTES_MAX: u64 = 1 << 16;
+/// Larger bodies that are read at once: strangers may send them, and each is held whole.
+const LARGE_BODIES_MAX: usize = 16;
+/// Signatures that are checked at once: strangers' calls are not counted before, so all of them together get one processor.
+/// A check takes some milliseconds at most, and each of the few hundred connections waits for its turn.
+const CHECKS_MAX: usize = 1;
 /// Longest time for a body to arrive.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
 /// Longest time until an answer: forges give up after 10 s and more, and a run that is recorded later is told when they call again.
@@ -51,6 +57,8 @@ const CALLER: &str = "webhook";
 
 /// What calls of no hook are checked against; nothing follows from the answer.
 const NOBODYS_SECRET: &[u8] = b"the secret of no hook";
+/// What is read at a call of no hook, as a secret's file is at others; every Linux has it.
+const NOBODYS_FILE: &str = "/proc/self/stat";
 
 /// What calls are judged by, beside the specs.
 struct Calls {
@@ -58,7 +66,8 @@ struct Calls {
     metrics: Arc<Metrics>,
     limits: Mutex<Limits>,
     secrets: Secrets,
-    bodies: Semaphore,
+    large_bodies: Semaphore,
+    checks: Semaphore,
 }
 
 /// A schedule that is started by calls.
@@ -72,7 +81,7 @@ struct Hook {
 enum Unheard {
     /// Nobody is told more than that.
     Stranger,
-    /// Too many of late; the next one may come after this time.
+    /// Too many genuine ones of late; the next one may come after this time.
     Limited(SignedDuration),
     /// Genuine or not, it cannot be taken.
     Refused(Refusal),
@@ -91,7 +100,8 @@ fn invalid(message: impl AsRef<str>) -> Unheard {
 /// The hooks. They are beside the API, and not behind its token.
 pub(crate) fn router(state: Arc<State>, metrics: Arc<Metrics>) -> Router {
     let (limits, secrets) = (Mutex::default(), Secrets::default());
-    let calls = Arc::new(Calls { state, metrics, limits, secrets, bodies: Semaphore::new(BODIES_MAX) });
+    let (large_bodies, checks) = (Semaphore::new(LARGE_BODIES_MAX), Semaphore::new(CHECKS_MAX));
+    let calls = Arc::new(Calls { state, metrics, limits, secrets, large_bodies, checks });
     Router::new()
         .route("/hooks/{project}/{schedule}", post(answer).fallback(error::no_such_method))
         .layer(from_fn_with_state(ANSWER_LIMIT, error::in_time))
@@ -154,29 +164,17 @@ fn find(state: &State, project: &str, schedule: &str) -> Option<Hook> {
     Some(Hook { key, webhook, etl })
 }
 
-/// Judges a call, what costs least first, and leaves it for the loop. What is no hook is treated as one to which nobody has
-/// the secret.
+/// Judges a call. Only genuine ones count against the hook's rate: were it spent before, any stranger could spend it.
 async fn take(
     calls: &Calls,
     hook: Option<Hook>,
     parts: &request::Parts,
     body: Body,
 ) -> Result<Done, Unheard> {
-    let stranger = || Bucket::of_stranger(parts.uri.path());
-    let bucket = hook.as_ref().map_or_else(stranger, |hook| Bucket::Hook(hook.key.clone()));
-    let passed = calls.limits.lock().unwrap_or_else(PoisonError::into_inner).pass(bucket, clock::now());
+    let (headers, body) = (&parts.headers, read(calls, body).await?);
+    let (hook, genuine) = check(calls, hook, headers, &body).await?;
+    let passed = calls.limits.lock().unwrap_or_else(PoisonError::into_inner).pass(&hook.key, clock::now());
     passed.map_err(Unheard::Limited)?;
-    let (headers, body) = (&parts.headers, read(calls, &parts.headers, body).await?);
-    let Some(hook) = hook else {
-        // As much work as for a hook: the time of the answer does not tell which hooks there are.
-        let _ = std::hint::black_box(signature::check(headers, &body, NOBODYS_SECRET, clock::now()));
-        return Err(Unheard::Stranger);
-    };
-    let Some(secret) = calls.secrets.read(&hook.webhook.secret_file).await else {
-        let help = "the controller's log tells which file";
-        return Err(Refusal::new("SecretUnreadable", "the signature cannot be checked", help).into());
-    };
-    let genuine = signature::check(headers, &body, &secret, clock::now()).ok_or(Unheard::Stranger)?;
     if body::is_ping(headers) {
         let object = format!("schedule/{}", hook.key.name);
         return Ok(Done { object, what: "unchanged: a ping starts nothing".to_owned() });
@@ -184,24 +182,52 @@ async fn take(
     let delivery = body::delivery(headers, genuine.id, &body).map_err(invalid)?;
     let params = body::params(&hook.webhook, &hook.etl.etl, headers, &body).map_err(invalid)?;
     let verb = Verb::Webhook { schedule: hook.key, delivery, params };
-    let asked = calls.state.ask(Asked { id: new_id(), user: CALLER.to_owned(), verb }).await;
+    let asked = calls.state.ask(new_id(), CALLER.to_owned(), verb).await;
     asked.map_err(|error| Refusal::from(error).into())
 }
 
-/// The raw body, unless it is too large or does not come.
-async fn read(calls: &Calls, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    let too_large =
-        || Refusal::new("TooLarge", "the body has more than 1 MiB", "let the caller send less of it");
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > BODY_BYTES_MAX as u64) {
+/// Lets a genuine call pass. What is no hook is treated as one to which nobody has the secret, with as much work: neither the
+/// answer nor its time tells which hooks there are.
+async fn check(
+    calls: &Calls,
+    hook: Option<Hook>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Hook, Genuine), Unheard> {
+    let file = hook.as_ref().map_or(NOBODYS_FILE, |hook| &hook.webhook.secret_file);
+    let read = calls.secrets.read(file).await;
+    let secret = if hook.is_some() { read } else { Some(NOBODYS_SECRET.to_vec()) };
+    let Some(secret) = secret else {
+        let help = "the controller's log tells which file";
+        return Err(Refusal::new("SecretUnreadable", "the signature cannot be checked", help).into());
+    };
+    let turn = calls.checks.acquire().await.expect("nobody closes the semaphore");
+    let genuine = std::hint::black_box(signature::check(headers, body, &secret, clock::now()));
+    drop(turn);
+    hook.zip(genuine).ok_or(Unheard::Stranger)
+}
+
+/// The raw body, unless it is too large or does not come. Only a large one needs a place, so that strangers who hold those for as
+/// long as they may are not in the way of small ones.
+async fn read(calls: &Calls, body: Body) -> Result<Bytes, Refusal> {
+    let size = body.size_hint();
+    if size.lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    let busy = |_| Refusal::new("Busy", "too many calls at once", "call again later");
-    let _permit = calls.bodies.try_acquire().map_err(busy)?;
+    let is_small = size.upper().is_some_and(|bytes| bytes <= SMALL_BYTES_MAX);
+    let large = async {
+        let place = tokio::time::timeout(BODY_LIMIT, calls.large_bodies.acquire()).await;
+        place.map_err(|_| Refusal::new("Busy", "too many large calls at once", "call again later"))
+    };
+    let _place = if is_small { None } else { Some(large.await?) };
     match tokio::time::timeout(BODY_LIMIT, Limited::new(body, BODY_BYTES_MAX).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::new("BadRequest", "the body broke off", "call again")),
         Err(_) => Err(Refusal::new("BadRequest", "the body did not come within 10 s", "call again")),
     }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new("TooLarge", "the body has more than 1 MiB", "let the caller send less of it")
 }

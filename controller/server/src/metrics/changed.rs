@@ -1,6 +1,6 @@
 //! Counts what changes say. The record before the changes tells when what ends now began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use etl_core::change::Change;
 use etl_core::desired::Desired;
@@ -18,6 +18,8 @@ use super::{Metrics, POOL, SOURCE};
 struct Batch<'a> {
     eligible: BTreeMap<(&'a RunKey, &'a Name), Timestamp>,
     created: BTreeMap<&'a AttemptKey, Timestamp>,
+    /// Runs with a service.
+    begun: BTreeSet<&'a RunKey>,
 }
 
 pub(super) fn count(
@@ -39,7 +41,9 @@ pub(super) fn count(
             }
             Change::AttemptIntended { attempt, at, .. } => intended(metrics, before, &batch, attempt, *at),
             Change::AttemptCreated { attempt, at, .. } => {
-                created(metrics, desired, before, attempt, *at);
+                if batch.begun.insert(&attempt.run) {
+                    begun(metrics, desired, before, &attempt.run, *at);
+                }
                 batch.created.insert(attempt, *at);
             }
             Change::AttemptSeen { attempt, phase: Phase::Running, at, .. } => {
@@ -96,8 +100,8 @@ fn source_read(metrics: &Metrics, status: &SourceStatus) {
 }
 
 /// From when a tick was meant to start to the first service of its run. Whatever held it back counts: a place, a slot, us.
-fn created(metrics: &Metrics, desired: &Desired, before: &Recorded, key: &AttemptKey, at: Timestamp) {
-    let Some(run) = before.runs.get(&key.run) else { return };
+fn begun(metrics: &Metrics, desired: &Desired, before: &Recorded, key: &RunKey, at: Timestamp) {
+    let Some(run) = before.runs.get(key) else { return };
     let Trigger::Schedule { schedule, tick } = &run.trigger else { return };
     let is_first =
         run.tasks.values().flat_map(|task| &task.attempts).all(|attempt| attempt.created_at.is_none());

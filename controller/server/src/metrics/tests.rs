@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use etl_core::change::Change;
+use etl_core::name::{AttemptKey, RunKey};
 use etl_core::observed::SwarmHealth;
 use etl_core::outcome::{EndState, Outcome, StuckReason};
 use etl_core::recorded::{SourceError, SourceStatus};
@@ -15,8 +16,8 @@ use tower::ServiceExt;
 use super::*;
 use crate::clock;
 use crate::fixture::{
-    admitted, anchored, asked, at, attempt_ended, log_kept, make, run_ended, run_key, running, state, stuck,
-    ticked,
+    admitted, anchored, asked, at, attempt_ended, log_kept, make, name, run_ended, run_key, running, state,
+    stuck, ticked,
 };
 use crate::state::State;
 
@@ -135,6 +136,37 @@ fn a_run_is_counted_as_it_goes() {
     ] {
         assert_eq!(scene.value(series, 12).as_deref(), expected, "{series}");
     }
+}
+
+#[test]
+fn a_tick_is_late_once_however_many_tasks_its_run_begins_with() {
+    let scene = Scene::new();
+    let created = |run: &RunKey, task: &str, second| Change::AttemptCreated {
+        attempt: AttemptKey { run: run.clone(), task: name(task), number: 1 },
+        service: "svc".into(),
+        at: at(second),
+    };
+    let begin = |run: &RunKey, task: &str, second| {
+        let attempt = || AttemptKey { run: run.clone(), task: name(task), number: 1 };
+        let intended = Change::AttemptIntended { attempt: attempt(), fence: 7, at: at(second) };
+        scene.change(&[intended], second);
+        created(run, task, second)
+    };
+    let told =
+        || ["count", "sum"].map(|what| scene.value(&format!("etl_schedule_lag_seconds_{what}"), 0).unwrap());
+    assert_eq!(told(), ["0", "0"]);
+    let (run, changes) = ticked(&scene.state, 0, 60);
+    scene.change(&changes, 61);
+    let both = [begin(&run, "extract", 63), begin(&run, "load", 64)];
+    scene.change(&both, 64);
+    assert_eq!(told(), ["1", "3"], "two tasks in one batch, the first three seconds after the tick");
+    scene.change(&[created(&run, "load", 70)], 70);
+    assert_eq!(told(), ["1", "3"], "a task in a later batch");
+    let (run, changes) = ticked(&scene.state, 60, 120);
+    scene.change(&changes, 121);
+    let first = begin(&run, "extract", 125);
+    scene.change(&[first], 125);
+    assert_eq!(told(), ["2", "8"], "another tick");
 }
 
 #[test]

@@ -209,7 +209,13 @@ impl Dice {
     }
 
     fn reset(&mut self) -> EtlReset {
-        EtlReset { count: 2, by: self.text(), reason: self.text(), at: self.at() }
+        EtlReset {
+            count: 2,
+            by: self.text(),
+            reason: self.text(),
+            at: self.at(),
+            requests: vec![self.text()],
+        }
     }
 
     fn backfill(&mut self, key: ObjectKey) -> BackfillRecord {

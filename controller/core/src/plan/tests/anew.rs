@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::backfill::{Pair, answer, etl, every, pair, pass, window};
 use super::*;
 use crate::desired::EtlObject;
-use crate::recorded::EtlReset;
+use crate::plan::request::Answer;
+use crate::recorded::{EtlReset, RESET_REQUESTS_MAX};
 use crate::spec::ParamValue;
 
 #[test]
@@ -57,6 +58,31 @@ fn a_reset_is_one_version_more_and_all_else_follows() {
     assert_eq!(versions, [(1, Some((-100, 0))), (2, Some((-100, 0)))], "the same data once more");
     let EtlReset { count, by, reason, .. } = &story.recorded.resets[&hello()];
     assert_eq!((*count, by.as_str(), reason.as_str()), (1, "ada", "moved"));
+}
+
+#[test]
+fn one_request_resets_once_however_often_it_comes() {
+    let mut story = every("");
+    let reset = |id: &str| Request {
+        ticket: 0,
+        id: id.into(),
+        user: "ada".into(),
+        verb: Verb::Reset { etl: hello(), reason: "moved".into() },
+    };
+    // One of many others is still known, one before all of them is not.
+    let others = (0..RESET_REQUESTS_MAX).map(|number| format!("other {number}"));
+    let ids = ["one".to_owned(), "one".to_owned()].into_iter().chain(others);
+    let ids = ids.chain(["other 0".to_owned(), "one".to_owned()]);
+    let requests = ids.map(|id| reset(&id)).collect();
+    let plan = story.pass(at(1), Observed { requests, ..seen([]) });
+    let did = |(_, answer): &(u64, Answer)| answer.as_ref().unwrap().what != "unchanged";
+    let did: Vec<bool> = plan.answers.iter().map(did).collect();
+    let mut expected = vec![true; RESET_REQUESTS_MAX + 4];
+    (expected[1], expected[RESET_REQUESTS_MAX + 2]) = (false, false);
+    assert_eq!(did, expected, "in one pass");
+    assert_eq!(story.recorded.resets[&hello()].requests.len(), RESET_REQUESTS_MAX);
+    let later = story.pass(at(2), Observed { requests: vec![reset("one")], ..seen([]) });
+    assert_eq!(later.answers[0].1.as_ref().unwrap().what, "unchanged", "in a later one");
 }
 
 fn spec_of_first(story: &Story) -> crate::run::SpecHash {

@@ -249,11 +249,12 @@ fn backfills_hold_half_of_the_slots_at_most() {
             let order = BackfillOrder { max_active: 9, ..over((-900, 0)) };
             let fill = Verb::Backfill { etl: hello(), order };
             let run = |number: usize| Request {
+                ticket: 0,
                 id: format!("live {number}"),
                 user: "ada".into(),
                 verb: Verb::Run { etl: hello(), params: BTreeMap::new(), window: None },
             };
-            let fill = Request { id: "fill".into(), user: "ada".into(), verb: fill };
+            let fill = Request { ticket: 0, id: "fill".into(), user: "ada".into(), verb: fill };
             let requests = [fill].into_iter().chain((0..live).map(run)).collect();
             story.pass(at(1), Observed { requests, ..seen([]) })
         };

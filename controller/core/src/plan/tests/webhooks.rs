@@ -79,7 +79,12 @@ fn a_call_becomes_one_run_however_often_it_comes() {
 #[test]
 fn one_pass_takes_two_calls_of_one_delivery_once() {
     let mut story = called("");
-    let ask = |id: &str| Request { id: id.into(), user: "ada".into(), verb: call_of("hello", "one", &[]) };
+    let ask = |id: &str| Request {
+        ticket: 0,
+        id: id.into(),
+        user: "ada".into(),
+        verb: call_of("hello", "one", &[]),
+    };
     let plan = story.pass(at(0), Observed { requests: vec![ask("a"), ask("b")], ..seen([]) });
     let words: Vec<_> =
         plan.answers.iter().map(|(_, answer)| answer.as_ref().unwrap().what.as_str()).collect();

@@ -24,7 +24,7 @@ async fn asked(scene: &Scene, path: &str, body: Value, key: Option<&str>) -> (St
         state.wake.notified().await;
         let (mut requests, _, _) = state.take_inbox(true);
         let request = requests.remove(0);
-        state.answer(&request.id, &Ok(Done { object: "run/x".into(), what: "done".into() }));
+        state.answer(request.ticket, Ok(Done { object: "run/x".into(), what: "done".into() }));
         request
     };
     let mut request = Request::post(path);
@@ -148,6 +148,8 @@ async fn reruns_and_resets_are_left_for_the_loop() {
         matches!(request.verb, Verb::Rerun { run, params } if run == run_key("one") && params.len() == 1)
     );
     let path = "/api/v1/etls/north/rna/reset";
+    let (_, request) = asked(&scene, path, json!({"reason": "moved"}), Some("mine")).await;
+    assert_eq!(request.id, "mine", "the header is its id");
     let (status, request) = asked(&scene, path, json!({"reason": "moved"}), None).await;
     assert_eq!(status, StatusCode::OK);
     assert!(matches!(request.verb, Verb::Reset { etl, reason } if etl == rna() && reason == "moved"));
@@ -226,7 +228,16 @@ async fn an_etl_tells_its_version_and_its_reset() {
     let scene = Scene::new();
     let state = &scene.api.state;
     assert_eq!(scene.get("/api/v1/etls/north/rna").await["spec"]["version"], 1);
-    make(state, &[Change::EtlReset { etl: rna(), by: "ann".into(), reason: "moved".into(), at: at(5) }]);
+    make(
+        state,
+        &[Change::EtlReset {
+            etl: rna(),
+            request: "one".into(),
+            by: "ann".into(),
+            reason: "moved".into(),
+            at: at(5),
+        }],
+    );
     let recorded = state.recorded().clone();
     let desired = etl_core::desired::Desired::build(&recorded.files, &recorded.resets, &state.desired());
     state.set_desired(desired);
