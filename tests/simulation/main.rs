@@ -5,6 +5,7 @@ mod account;
 mod args;
 mod behaviour;
 mod chaos;
+mod decisions;
 mod dice;
 mod driver;
 mod end;
