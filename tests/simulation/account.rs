@@ -119,16 +119,29 @@ impl Sim {
     fn account_for_anchor(&mut self, schedule: &ScheduleKey, version: u32, begins: Timestamp, anew: bool) {
         let now = timestamp(self.wall().div_euclid(SECOND) * SECOND);
         if anew {
+            let alone = !self.shares_its_etl(schedule);
             let owed = self.account.owed(schedule, version);
             // A clock that ran ahead, and a schedule that went meanwhile: what lies beyond now is not looked at when it comes back.
             if let Some(ahead) = Window::new(now, Timestamp::MAX) {
                 owed.started.remove(ahead);
             }
             let since = owed.since.filter(|since| owed.ticked && *since <= begins && begins <= now);
+            // With several schedules, what one does not ask for while it is away another may: it begins anew.
+            let since = since.filter(|_| alone);
             owed.ticked &= since.is_some();
             owed.since = Some(since.unwrap_or(begins));
         }
         self.check_nothing_lost(schedule, version, begins);
+    }
+
+    /// Whether its ETL has other schedules that close windows.
+    fn shares_its_etl(&self, schedule: &ScheduleKey) -> bool {
+        let schedules = &self.process.desired.schedules;
+        let Some(own) = schedules.get(schedule) else { return false };
+        let (project, etl) = (&schedule.project, &own.schedule.etl);
+        let of_etl =
+            schedules.iter().filter(|(key, other)| key.project == *project && other.schedule.etl == *etl);
+        of_etl.filter(|(_, other)| other.schedule.window.is_some()).count() > 1
     }
 
     /// Every instant from a schedule's first window up to its last is in a run, or asked for.

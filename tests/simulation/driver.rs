@@ -87,7 +87,8 @@ fn turn(world: &ModelWorld, events_max: u64, over: impl Fn(&Sim) -> bool) {
                 return sim
                     .fail("I5: something is always due while something is open", "no event is left".into());
             };
-            sim.now = at;
+            let from = std::mem::replace(&mut sim.now, at);
+            sim.pass_clock_change(from);
             sim.tally.events += 1;
             event
         };

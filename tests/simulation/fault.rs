@@ -41,6 +41,10 @@ pub enum Fault {
     BrokenFollow,
     ClockForward,
     ClockBack,
+    DstGap,
+    DstOverlap,
+    TickInGap,
+    TickInOverlap,
     StoreEmptied,
     TwinOfNothing,
     TwinOfCopy,
@@ -69,7 +73,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 66] = [
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAtObserve,
@@ -108,6 +112,10 @@ impl Fault {
         Self::BrokenFollow,
         Self::ClockForward,
         Self::ClockBack,
+        Self::DstGap,
+        Self::DstOverlap,
+        Self::TickInGap,
+        Self::TickInOverlap,
         Self::StoreEmptied,
         Self::TwinOfNothing,
         Self::TwinOfCopy,

@@ -6,6 +6,7 @@ use etl_core::recorded::SourceError;
 use etl_core::source::{Blob, Reading, Tree};
 
 use crate::dice::{Dice, hash};
+use crate::dst::ClockChange;
 use crate::fault::Fault;
 use crate::sim::{Event, Life, Sim};
 use crate::time::{Ms, SECOND, timestamp};
@@ -34,8 +35,8 @@ pub struct Git {
 
 impl Git {
     /// A first commit with a few ETLs.
-    pub fn new(dice: &mut Dice, now: Ms) -> Self {
-        let style = Style { every_secs_min: dice.one_of([40, 60, 90]), now };
+    pub fn new(dice: &mut Dice, now: Ms, change: Option<ClockChange>) -> Self {
+        let style = Style { every_secs_min: dice.one_of([40, 60, 90]), now, change };
         let mut git = Self { style, ..Self::default() };
         for _ in 0..dice.between(1, 4) {
             git.add(dice);
@@ -62,6 +63,11 @@ impl Git {
         (self.failing, self.allow_prune) = (false, true);
         self.files.clear();
         self.commit += 1;
+    }
+
+    /// The change of the clock that people write crons for, if there is one.
+    pub fn change(&self) -> Option<ClockChange> {
+        self.style.change
     }
 
     /// It can be read.

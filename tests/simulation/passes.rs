@@ -101,7 +101,16 @@ impl Sim {
             let stopped =
                 task.desired >= etl_core::observed::SwarmTaskState::Shutdown || attempt.stopping.is_some();
             let node = self.swarm.node_of(task).is_some_and(|node| node.status != NodeStatus::Ready);
-            if attempt.end.is_some() && !stopped && !node && self.is_its_own(key, attempt, &task.service) {
+            // After a lost store a name is given anew: what is left of its first bearer, on a node that is silent, may be taken for
+            // the second. What is then left over must be gone at the end.
+            let anew = self.book.stores_lost > 0
+                && self.ledger.attempts.get(key).is_some_and(|truth| truth.services > 1);
+            if attempt.end.is_some()
+                && !stopped
+                && !node
+                && !anew
+                && self.is_its_own(key, attempt, &task.service)
+            {
                 forgotten = Some(format!("{key} ended as {:?}", attempt.end));
             }
         }

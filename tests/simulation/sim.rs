@@ -12,6 +12,7 @@ use etl_store::MemoryStore;
 
 use crate::account::Account;
 use crate::dice::Dice;
+use crate::dst::{CLOCK_CHANGES, ClockChange};
 use crate::fault::{Fault, FaultCounts};
 use crate::git::Git;
 use crate::ledger::{Book, Ledger};
@@ -184,7 +185,7 @@ impl Sim {
     /// The world of a seed at its beginning.
     pub fn new(seed: u64, traces: bool, verbose: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let start = beginning(&mut dice);
+        let (start, change) = beginning(&mut dice);
         let mood = mood(&mut dice);
         let mut swarm = Swarm::default();
         for index in 0..dice.between(1, 5) {
@@ -193,7 +194,7 @@ impl Sim {
             swarm.nodes.push(ModelNode::new(format!("n{index}"), cpus, skew));
         }
         let process = Process::new(&mut dice);
-        let git = Git::new(&mut dice, start);
+        let git = Git::new(&mut dice, start, change);
         Self {
             seed,
             dice,
@@ -269,15 +270,19 @@ impl Sim {
     }
 }
 
-/// Ordinary days, and those on which clocks change.
-fn beginning(dice: &mut Dice) -> Ms {
-    let base = dice.one_of([
-        1_764_000_000_000, // an ordinary day in November 2025
-        1_774_744_200_000, // 2026-03-29T00:30Z: Berlin springs forward half an hour later
-        1_792_887_000_000, // 2026-10-25T00:10Z: Berlin falls back fifty minutes later
-        1_772_951_400_000, // 2026-03-08T06:30Z: New York springs forward half an hour later
-    ]);
-    base + dice.between(0, 10 * MINUTE)
+/// An ordinary day in November 2025.
+const ORDINARY: Ms = 1_764_000_000_000;
+/// Seeds in a thousand that begin shortly before a clock changes.
+const CHANGE_SHARE: u64 = 600;
+
+/// Ordinary days, and those on which a clock changes: so soon that most seeds live through it while faults go on.
+fn beginning(dice: &mut Dice) -> (Ms, Option<ClockChange>) {
+    let change = dice.one_of(CLOCK_CHANGES);
+    if dice.permille(CHANGE_SHARE) {
+        (change.at - dice.between(5 * MINUTE, 15 * MINUTE), Some(change))
+    } else {
+        (ORDINARY + dice.between(0, 10 * MINUTE), None)
+    }
 }
 
 fn mood(dice: &mut Dice) -> Mood {

@@ -6,7 +6,7 @@ use etl_core::ledger::LedgerKey;
 use etl_core::name::ScheduleKey;
 use etl_core::outcome::EndState;
 use etl_core::recorded::{Recorded, Staged};
-use etl_core::run::Run;
+use etl_core::run::{Run, Trigger};
 use etl_core::window::Windows;
 use jiff::Timestamp;
 
@@ -62,7 +62,12 @@ impl Sim {
         let Some(ledger) = staged.ledgers.get(&run.ledger()) else {
             return self.fail("I2: a window ends with its run", format!("{} over {window}", run.key));
         };
+        // Of what was found after the store was lost, not all was seen: then its data is neither good nor bad.
+        let unseen = run.trigger == Trigger::Adopted && (run.commit.is_empty() || state == EndState::Lost);
         let right = match state {
+            EndState::Succeeded | EndState::Skipped | EndState::Lost if unseen => {
+                ledger.unknown.holds(window) && !ledger.done.touches(window) && !ledger.failed.touches(window)
+            }
             EndState::Succeeded | EndState::Skipped => ledger.done.holds(window),
             EndState::Failed | EndState::TimedOut | EndState::Lost => {
                 ledger.failed.holds(window) && !ledger.done.touches(window)
@@ -73,6 +78,16 @@ impl Sim {
         };
         if !right {
             self.fail("I2: the ledger is what runs did", format!("{} ended {state:?}: {ledger:?}", run.key));
+        }
+    }
+
+    /// What is found after the store was lost is over the data that its services' labels name.
+    pub fn check_adopted_window(&mut self, run: &Run) {
+        let seen = self.process.snapshot.sightings.iter().filter(|seen| seen.attempt.run == run.key);
+        let labels: Vec<_> = seen.filter_map(|seen| seen.window).collect();
+        if !labels.is_empty() && !run.window.is_some_and(|window| labels.contains(&window)) {
+            let detail = format!("{} over {:?}, its labels say {labels:?}", run.key, run.window);
+            self.fail("I2: an adopted run is over what its labels say", detail);
         }
     }
 

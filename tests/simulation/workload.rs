@@ -1,6 +1,7 @@
 //! Random small ETLs as YAML text, the way people write them; the loop reads them through the same door as git's.
 
 use crate::dice::Dice;
+use crate::dst::ClockChange;
 use crate::time::{MINUTE, Ms, SECOND, timestamp};
 
 /// What the specs of a simulation may hold.
@@ -10,6 +11,8 @@ pub struct Style {
     pub every_secs_min: i64,
     /// The hour at which somebody writes it: `startAt` and `endAt` lie around it.
     pub now: Ms,
+    /// The change of the clock that is near.
+    pub change: Option<ClockChange>,
 }
 
 /// An ETL's file.
@@ -25,10 +28,11 @@ pub fn etl_file(dice: &mut Dice, name: &str, version: u32, style: Style) -> Stri
         text += &format!("  timeout: {}m\n", dice.between(1, 12));
     }
     if dice.permille(850) {
-        text += &schedule(dice, style);
+        text += &format!("  schedule: {{{}}}\n", schedule(dice, name, style));
     }
-    // What waits for the lake fills none, else it would wait for itself.
-    let fills = !text.contains("lake") && dice.permille(300);
+    let more = schedules_beside(dice, name, style);
+    // What waits for others fills nothing, else it could wait for itself.
+    let fills = !format!("{text}{more}").contains("on: {") && dice.permille(300);
     text += "  tasks:\n";
     for index in 0..dice.between(1, 6) {
         text += &task(dice, index);
@@ -36,29 +40,43 @@ pub fn etl_file(dice: &mut Dice, name: &str, version: u32, style: Style) -> Stri
             text += "      produces: [lake]\n";
         }
     }
+    text + &more
+}
+
+/// Schedules that are objects of their own: none mostly, sometimes one or two beside the ETL's own.
+fn schedules_beside(dice: &mut Dice, name: &str, style: Style) -> String {
+    let count = match dice.below(100) {
+        0..=14 => 1,
+        15..=19 => 2,
+        _ => 0,
+    };
+    let mut text = String::new();
+    for index in 0..count {
+        let head = format!(
+            "---\napiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: {name}-{index}}}\n"
+        );
+        text += &format!("{head}spec: {{etl: {name}, {}}}\n", schedule(dice, name, style));
+    }
     text
 }
 
-fn schedule(dice: &mut Dice, style: Style) -> String {
+/// A schedule's keys.
+fn schedule(dice: &mut Dice, name: &str, style: Style) -> String {
     let failures = if dice.permille(100) { ", suspendAfterFailures: 2" } else { "" };
     let own = match dice.below(12) {
         0 => Some(format!("every: {}s, after: completion", style.every_secs_min + dice.between(0, 240))),
-        1 => Some("on: {datasets: [lake]}".to_owned()),
+        1 => Some(inputs(dice, name)),
         2 => Some("webhook: {secretFile: /run/secrets/hook}".to_owned()),
         _ => None,
     };
     if let Some(own) = own {
         let policy = dice.one_of(["Allow", "Forbid", "Replace", "Queue"]);
-        return format!("  schedule: {{{own}, concurrencyPolicy: {policy}{failures}}}\n");
+        return format!("{own}, concurrencyPolicy: {policy}{failures}");
     }
-    let when = match dice.below(4) {
-        0 => format!("cron: \"*/{} * * * *\"", dice.between(1, 5)),
-        1 => {
-            let zone = dice.one_of(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]);
-            format!("cron: \"{} {} * * *\", timezone: {zone}", dice.between(0, 59), dice.between(0, 23))
-        }
-        _ => format!("every: {}s", style.every_secs_min + dice.between(0, 240)),
-    };
+    if dice.permille(30) {
+        return fast(dice);
+    }
+    let when = clock(dice, style);
     let policy = dice.one_of(["Allow", "Forbid", "Replace", "Queue", "Queue"]);
     let deadline = if dice.permille(250) {
         format!(", startingDeadline: {}s", dice.between(20, 200))
@@ -67,7 +85,49 @@ fn schedule(dice: &mut Dice, style: Style) -> String {
     };
     let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
     let (data, span) = (data(dice), span(dice, style.now));
-    format!("  schedule: {{{when}, concurrencyPolicy: {policy}{deadline}{suspend}{failures}{data}{span}}}\n")
+    let history = history(dice);
+    format!("{when}, concurrencyPolicy: {policy}{deadline}{suspend}{failures}{history}{data}{span}")
+}
+
+/// What is waited for: the lake, or ETLs that were there before, so that none waits for itself.
+fn inputs(dice: &mut Dice, name: &str) -> String {
+    let number = name.strip_prefix('e').and_then(|number| number.parse::<i64>().ok()).unwrap_or(0);
+    let earlier = (number > 0).then(|| dice.between(0, number - 1));
+    match (earlier, dice.below(4)) {
+        (Some(earlier), 0 | 1) => format!("on: {{etls: [e{earlier}]}}"),
+        (Some(earlier), 2) => format!("on: {{etls: [e{earlier}], datasets: [lake]}}"),
+        (Some(_) | None, _) => "on: {datasets: [lake]}".to_owned(),
+    }
+}
+
+/// A clock whose ticks come faster than its runs end; few wait, so that the story stays short.
+fn fast(dice: &mut Dice) -> String {
+    let (every, limit) = (dice.one_of([1, 5]), dice.between(1, 5));
+    let policy = dice.one_of(["Forbid", "Replace", "Queue"]);
+    let window = dice.one_of(["", ", window: none"]);
+    format!("every: {every}s, concurrencyPolicy: {policy}, catchupLimit: {limit}{window}")
+}
+
+fn history(dice: &mut Dice) -> String {
+    if !dice.permille(100) {
+        return String::new();
+    }
+    format!(", history: {{keepSucceeded: {}, keepFailed: {}}}", dice.between(0, 8), dice.between(0, 8))
+}
+
+fn clock(dice: &mut Dice, style: Style) -> String {
+    if let Some(change) = style.change.filter(|_| dice.permille(600)) {
+        return change.clock(dice);
+    }
+    match dice.below(5) {
+        0 => format!("cron: \"*/{} * * * *\"", dice.between(1, 5)),
+        1 => format!("cron: [\"*/{} * * * *\", \"{} * * * *\"]", dice.between(2, 5), dice.between(0, 59)),
+        2 => {
+            let zone = dice.one_of(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]);
+            format!("cron: \"{} {} * * *\", timezone: {zone}", dice.between(0, 59), dice.between(0, 23))
+        }
+        _ => format!("every: {}s", style.every_secs_min + dice.between(0, 240)),
+    }
 }
 
 /// Windows and catching up, in all combinations.
@@ -168,13 +228,16 @@ pub fn broken(dice: &mut Dice, good: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dst::CLOCK_CHANGES;
 
     #[test]
     fn every_generated_file_is_a_good_spec() {
         for seed in 0..200 {
-            let style = Style { every_secs_min: 40, now: 1_764_000_000_123 };
-            let text = etl_file(&mut Dice::new(seed), "shop", 1 + (seed % 3) as u32, style);
-            let parsed = etl_core::spec::parse_file("shop.etl.yaml", text.as_bytes());
+            let mut dice = Dice::new(seed);
+            let change = seed.is_multiple_of(2).then(|| dice.one_of(CLOCK_CHANGES));
+            let style = Style { every_secs_min: 40, now: 1_764_000_000_123, change };
+            let text = etl_file(&mut dice, "e3", 1 + (seed % 3) as u32, style);
+            let parsed = etl_core::spec::parse_file("e3.etl.yaml", text.as_bytes());
             assert_eq!(parsed.faults, [], "seed {seed}:\n{text}");
             assert!(!parsed.objects.is_empty(), "seed {seed}:\n{text}");
         }

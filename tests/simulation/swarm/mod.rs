@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use etl_core::run::NodeRef;
-use etl_core::service::{LABEL_PREFIX, ServiceDraft};
+use etl_core::service::{LABEL_PREFIX, ServiceDraft, WINDOW_LABEL};
+use etl_core::window::Window;
 
 pub use calls::{Call, Wire};
 
@@ -93,6 +94,8 @@ pub struct SwarmTask {
     pub attempt: AttemptKey,
     pub version: u32,
     pub fence: u64,
+    /// The data that its service's label names.
+    pub window: Option<Window>,
     pub avoid: Vec<String>,
     pub reserved: i64,
     pub grace: Ms,
@@ -167,7 +170,7 @@ impl Swarm {
             attempt: task.attempt.clone(),
             version: task.version,
             fence: task.fence,
-            window: None,
+            window: task.window,
             service: task.service.clone(),
             state: task.state,
             desired: task.desired,
@@ -240,6 +243,7 @@ impl Sim {
             attempt: attempt.clone(),
             version,
             fence,
+            window: draft.labels.get(WINDOW_LABEL).and_then(|window| window.parse().ok()),
             avoid: avoided(draft),
             reserved: draft.resources.reservations.nano_cpus.unwrap_or(0),
             grace: i64::try_from(draft.stop_grace_period.as_millis()).unwrap_or(0),
