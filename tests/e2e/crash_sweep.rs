@@ -7,10 +7,13 @@ use anyhow::{Context, ensure};
 use etl_lab::{Lab, LabOptions, StartWatch, wait_until};
 
 use etl_tests::controller::{Controller, PATIENCE, nothing_left, services};
-use etl_tests::figures::add_figures;
+use etl_tests::figures::{add_figures, are_wanted};
 
-/// Longer than the whole story takes when nobody dies: what the issue asks for.
+/// What the issue asks for: so much longer than without a death does the story take, from its first start to rest.
 const CONVERGES_WITHIN: Duration = Duration::from_secs(5);
+/// In a soak, which judges by the clock, a point that is late is told so often: a machine that is busy with something else for a
+/// moment is not late each time.
+const TRIES: usize = 3;
 /// Points that are left out between two that are tried, unless `SWEEP_EVERY` says otherwise: `make soak` tries all.
 const EVERY: usize = 3;
 /// A story has fewer commits and calls: more would mean that it never ends.
@@ -18,20 +21,37 @@ const POINTS_MAX: usize = 200;
 const WINDOWS: usize = 3;
 const ATTEMPTS: usize = 2 * WINDOWS;
 
+/// Where stories are told.
+struct Stage {
+    lab: Lab,
+    watch: StartWatch,
+}
+
 /// What came of one story.
 struct Told {
     died: bool,
+    /// From the first start to rest.
+    whole: Duration,
     /// From the last start to rest.
-    took: Duration,
+    rest: Duration,
+}
+
+/// The worst of all deaths.
+#[derive(Default)]
+struct Worst {
+    deaths: usize,
+    delay: Duration,
+    rest: Duration,
 }
 
 #[test]
 fn whenever_it_dies_the_next_one_brings_the_story_to_its_end() -> anyhow::Result<()> {
     let every = std::env::var("SWEEP_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(EVERY).max(1);
-    let lab = Lab::up(LabOptions::new("e2e-sweep").nodes(1))?;
+    let lab = Lab::up(LabOptions::new("e2e-sweep").nodes(1).slow_heartbeat())?;
     let watch = lab.watch_starts()?;
-    let undisturbed = tell(&lab, &watch, "whole", None)?.took;
-    let (mut deaths, mut worst) = (0, Duration::ZERO);
+    let stage = Stage { lab, watch };
+    let undisturbed = tell(&stage, "whole", None)?.whole;
+    let mut worst = Worst::default();
     for (place, point) in ["commit", "call"].into_iter().enumerate() {
         for (side_place, side) in ["before", "after"].into_iter().enumerate() {
             // Each kind begins elsewhere, so that a sample is not four times the same.
@@ -39,47 +59,69 @@ fn whenever_it_dies_the_next_one_brings_the_story_to_its_end() -> anyhow::Result
             let mut number = first;
             loop {
                 ensure!(number < POINTS_MAX, "the story has no end: {number} {point}s");
-                let told =
-                    tell(&lab, &watch, &format!("{point}-{number}-{side}"), Some((point, number, side)))?;
+                let told = tell_in_time(&stage, (point, number, side), undisturbed)?;
                 if !told.died {
                     break;
                 }
-                let late = told.took.saturating_sub(undisturbed);
-                assert!(
-                    late <= CONVERGES_WITHIN,
-                    "{side} {point} {number}: at rest {:?} after the restart; the whole story takes {undisturbed:?}",
-                    told.took
-                );
-                (deaths, worst) = (deaths + 1, worst.max(told.took));
+                let delay = told.whole.saturating_sub(undisturbed);
+                worst.deaths += 1;
+                (worst.delay, worst.rest) = (worst.delay.max(delay), worst.rest.max(told.rest));
                 number += every;
             }
             assert!(number > first, "no death {side} a {point}: the story has fewer than {first}");
         }
     }
-    eprintln!("{deaths} deaths, each at rest within {worst:?} of the restart; undisturbed {undisturbed:?}");
+    let Worst { deaths, delay, rest } = worst;
+    eprintln!(
+        "{deaths} deaths: each cost at most {delay:?}, at rest {rest:?} after the restart; undisturbed {undisturbed:?}"
+    );
     add_figures(&[
         ("crash_sweep_deaths", deaths.into()),
-        ("crash_sweep_rest_seconds_worst", worst.as_secs_f64().into()),
+        ("crash_sweep_delay_seconds_worst", delay.as_secs_f64().into()),
+        ("crash_sweep_rest_seconds_worst", rest.as_secs_f64().into()),
         ("crash_sweep_undisturbed_seconds", undisturbed.as_secs_f64().into()),
     ])
 }
 
+/// Tells the story with a death. A late end is told to people; a soak, where nothing else runs, fails if it is late each time.
+fn tell_in_time(stage: &Stage, die_at: (&str, usize, &str), undisturbed: Duration) -> anyhow::Result<Told> {
+    let (point, number, side) = die_at;
+    let is_late = |told: &Told| told.died && told.whole.saturating_sub(undisturbed) > CONVERGES_WITHIN;
+    let mut told = tell(stage, &format!("{point}-{number}-{side}"), Some(die_at))?;
+    for again in 2..=TRIES {
+        if !is_late(&told) {
+            return Ok(told);
+        }
+        eprintln!("{side} {point} {number}: at rest after {:?}; undisturbed {undisturbed:?}", told.whole);
+        if !are_wanted() {
+            return Ok(told);
+        }
+        // Under another name: what was started is counted by names.
+        told = tell(stage, &format!("{point}-{number}-{side}-{again}"), Some(die_at))?;
+        ensure!(told.died, "{side} {point} {number}: it died once, and not again");
+    }
+    assert!(
+        !is_late(&told),
+        "{side} {point} {number}: {TRIES} times late, at last {:?}; undisturbed {undisturbed:?}",
+        told.whole
+    );
+    Ok(told)
+}
+
 /// Tells the story once, with a death if one is asked for, and looks at its end.
-fn tell(
-    lab: &Lab,
-    watch: &StartWatch,
-    etl: &str,
-    die_at: Option<(&str, usize, &str)>,
-) -> anyhow::Result<Told> {
+fn tell(stage: &Stage, etl: &str, die_at: Option<(&str, usize, &str)>) -> anyhow::Result<Told> {
+    let lab = &stage.lab;
     let mut controller = Controller::new(lab, &[])?;
     controller.commit(&[("story.etl.yaml", Some(&story(etl)?))])?;
     let variable = die_at.map(|(point, number, side)| format!("{point}:{number}:{side}"));
     let variables: Vec<(&str, &str)> =
         variable.iter().map(|text| ("ETL_CONTROLLER_DIE_AT", text.as_str())).collect();
-    let mut started = Instant::now();
+    let begun = Instant::now();
+    let mut started = begun;
     controller.start_with(&variables)?;
+    // While it starts, nobody answers.
     let over = wait_until("the story to end, or the controller to die", PATIENCE, || {
-        Ok(controller.is_dead()? || is_at_rest(lab, &controller).unwrap_or(false))
+        Ok(controller.is_dead()? || is_at_rest(lab, &controller)?)
     });
     over.with_context(|| format!("{etl}: {}", controller.tail()))?;
     let died = controller.is_dead()?;
@@ -87,14 +129,13 @@ fn tell(
         ensure!(die_at.is_some(), "{etl}: it died by itself: {}", controller.tail());
         started = Instant::now();
         controller.start()?;
-        // While it starts, nobody answers.
-        let rest = wait_until("rest", PATIENCE, || Ok(is_at_rest(lab, &controller).unwrap_or(false)));
+        let rest = wait_until("rest", PATIENCE, || is_at_rest(lab, &controller));
         rest.with_context(|| format!("{etl}: {}", controller.tail()))?;
     }
-    let took = started.elapsed();
-    looks_as_if_nobody_had_died(lab, watch, &controller, etl)
+    let (whole, rest) = (begun.elapsed(), started.elapsed());
+    looks_as_if_nobody_had_died(lab, &stage.watch, &controller, etl)
         .with_context(|| format!("{etl}: {}", controller.tail()))?;
-    Ok(Told { died, took })
+    Ok(Told { died, whole, rest })
 }
 
 /// Three windows that are over, so that the story is the same whenever it is told.

@@ -80,7 +80,7 @@ fn told_the_story(controller: &Controller, run: &str, lost: &str) -> anyhow::Res
     assert_eq!(attempts[0]["state"], "NodeLost", "{task}");
     assert_eq!(attempts[0]["logComplete"], false, "{task}");
     assert_ne!(attempts[1]["node"], lost, "{task}");
-    let log = controller.etlctl(&["logs", run, "--all-attempts"])?;
+    let log = controller.etlctl(&["logs", "-f", run, "--all-attempts"])?;
     assert!(log.contains("on 1") && log.contains("on 2"), "{log}");
     Ok(())
 }

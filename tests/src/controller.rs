@@ -239,7 +239,10 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn git(folder: &Path, args: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("git").current_dir(folder).args(args).output()?;
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(args);
+    command.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")]);
+    let output = command.output()?;
     if !output.status.success() {
         bail!("git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -6,6 +6,11 @@ use serde_json::{Map, Value};
 /// The variable that names the file.
 const FIGURES: &str = "SOAK_FIGURES";
 
+/// Whether this is a soak, which alone judges by the clock.
+pub fn are_wanted() -> bool {
+    std::env::var_os(FIGURES).is_some()
+}
+
 /// Adds figures to those that are there. Without a file nobody asked for them.
 pub fn add_figures(figures: &[(&str, Value)]) -> anyhow::Result<()> {
     let Some(path) = std::env::var_os(FIGURES) else { return Ok(()) };

@@ -27,8 +27,8 @@ const SIDE_BY_SIDE: usize = 16;
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 /// How often a stopped attempt is looked for in the newest list.
 const GONE_PERIOD: Duration = Duration::from_millis(200);
-/// Lines may still be under way when the list first shows no Swarm task.
-const LAST_LINES: Duration = Duration::from_millis(500);
+/// Lines may still be under way when the list first shows no Swarm task, from a loaded machine for a while.
+const LAST_LINES: Duration = Duration::from_secs(2);
 /// Creations slower than this at the 95th percentile halve their rate.
 const SLOW_CREATE: Duration = Duration::from_secs(1);
 /// Creations that the percentile looks at.

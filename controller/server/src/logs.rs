@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::observer::Chain;
 
-/// Silence that ends the reading of a finished log: Docker sends what it has without pauses, or hangs.
-const DRAIN_IDLE: Duration = Duration::from_secs(10);
+/// Silence that ends the reading of a finished log: Docker sends what it has without pauses, if the machine is not starved, or hangs.
+/// A node that is down is not asked.
+const DRAIN_IDLE: Duration = Duration::from_secs(30);
 /// How long opening a stream may hold up the stopping of an attempt.
 const OPEN_BEFORE_STOP: Duration = Duration::from_secs(3);
 /// After a stream broke, before it is followed again.

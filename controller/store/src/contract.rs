@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tempfile::TempDir;
 
+use crate::sled_store::open_patiently;
 use crate::{MemoryStore, SledStore, Store, StoreError};
 
 mod backup;
@@ -43,7 +44,7 @@ impl Place for Disk {
 
     fn alter(&self, alter: impl FnOnce(&mut Entries)) {
         drop(self.open());
-        let db = sled::Config::new().path(self.0.path()).open().unwrap();
+        let db = open_patiently(self.0.path()).unwrap();
         let before: Entries = db.iter().map(Result::unwrap).map(|(k, v)| (k.to_vec(), v.to_vec())).collect();
         let mut after = before.clone();
         alter(&mut after);

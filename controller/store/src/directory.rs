@@ -16,8 +16,8 @@ const DATA: &str = "db";
 /// The database's parameters.
 const PARAMETERS: &str = "conf";
 const LOCK: &str = "lock";
-/// Tries to take the lock, and the pause between them: a second altogether, which no start of a child takes.
-const LOCK_TRIES: u32 = 20;
+/// Tries to take the lock, and the pause between them: five seconds altogether, which no start of a child takes.
+const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Bytes of the lock file that are read: a process id is far shorter.
 const HOLDER_BYTES_MAX: u64 = 32;

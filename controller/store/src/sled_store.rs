@@ -21,8 +21,8 @@ use crate::{Store, StoreError};
 /// with this. Records are read once, at the start, and what is written again and again is little.
 const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 /// A closed sled lets go of its file when its last background thread ends, moments after the drop.
-/// We hold the directory ourselves, so that nobody else can have it: it is worth these waits.
-const OPEN_TRIES_MAX: usize = 100;
+/// We hold the directory ourselves, so that nobody else can have it: it is worth these waits, five seconds altogether.
+const OPEN_TRIES_MAX: usize = 250;
 const OPEN_DELAY: Duration = Duration::from_millis(20);
 
 /// Records in a directory.
@@ -38,7 +38,7 @@ pub struct SledStore {
 
 /// The words of a step that failed inside the database.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Database(#[from] sled::Error),
     #[error("cannot sync its data file")]
@@ -139,7 +139,7 @@ impl Store for SledStore {
     }
 }
 
-fn open_patiently(dir: &Path) -> Result<Db, Failure> {
+pub(crate) fn open_patiently(dir: &Path) -> Result<Db, Failure> {
     let config =
         sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None).mode(Mode::LowSpace);
     for _ in 1..OPEN_TRIES_MAX {

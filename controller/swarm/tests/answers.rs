@@ -12,12 +12,18 @@ use drafts::{attempt, draft, file};
 use etl_core::observed::{Answer, Refused};
 use etl_core::spec::{Mount, MountSource};
 use etl_swarm::{LogQuery, Swarm, SwarmConfig, TlsFiles};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use stub::{Daemon, Reply};
 
-/// Long enough for a loaded machine to answer, short enough to wait for an answer that never comes.
+/// How long an answer that never comes is waited for.
 const SHORT: Duration = Duration::from_millis(300);
+/// How long one that comes is: on a loaded machine, as long as it takes.
+const LONG: Duration = Duration::from_secs(30);
+/// For a line that comes and silence after it, both.
+const AFTER_A_LINE: Duration = Duration::from_secs(3);
+/// How often a daemon that answers is asked, where each time it is waited for no longer than for one that does not.
+const TRIES: usize = 100;
 
 fn says(status: u16, message: &str) -> Reply {
     Reply::Json(status, json!({ "message": message }))
@@ -104,17 +110,17 @@ async fn every_answer_to_a_creation_has_its_meaning() {
 
 #[tokio::test]
 async fn an_unclear_end_of_a_creation_is_never_taken_for_a_refusal() {
-    for (what, reply) in [
-        ("silence", (|| Reply::Silence) as fn() -> Reply),
-        ("a broken connection", || Reply::Cut(b"{\"ID\"".to_vec())),
-        ("an endless answer", || Reply::Open(b"{\"ID\"".to_vec())),
-        ("nonsense", || Reply::Bytes(b"<html>".to_vec())),
+    for (what, call_timeout, reply) in [
+        ("silence", SHORT, (|| Reply::Silence) as fn() -> Reply),
+        ("a broken connection", LONG, || Reply::Cut(b"{\"ID\"".to_vec())),
+        ("an endless answer", SHORT, || Reply::Open(b"{\"ID\"".to_vec())),
+        ("nonsense", LONG, || Reply::Bytes(b"<html>".to_vec())),
     ] {
         let daemon = Daemon::new(move |line| match line {
             "POST /services/create" => reply(),
             _ => says(404, "no such image"),
         });
-        let swarm = Swarm::new(SwarmConfig { call_timeout: SHORT, ..daemon.config() }).unwrap();
+        let swarm = Swarm::new(SwarmConfig { call_timeout, ..daemon.config() }).unwrap();
         let answer = swarm.create(&draft("load", "true")).await;
         assert_eq!(word(&answer), "failed", "{what}: {answer:?}");
     }
@@ -122,37 +128,49 @@ async fn an_unclear_end_of_a_creation_is_never_taken_for_a_refusal() {
 
 #[tokio::test]
 async fn lists_fail_with_a_word_that_says_what_to_do() {
-    for (reply, reason, transient) in [
-        ((|| says(500, "rpc error: The swarm does not have a leader.")) as fn() -> Reply, "NoQuorum", true),
-        (|| says(503, "This node is not a swarm manager. Use \"docker swarm init\""), "NotManager", true),
-        (|| says(500, "rpc error: code = DeadlineExceeded"), "Refused", true),
-        (|| says(400, "client version 1.53 is too new"), "Refused", false),
-        (|| Reply::Silence, "Timeout", true),
-        (|| Reply::Open(b"[".to_vec()), "Timeout", true),
-        (|| Reply::Cut(b"[{}".to_vec()), "Unreachable", true),
-        (|| Reply::Bytes(b"<html>".to_vec()), "Garbled", false),
-    ] {
+    type Row = (Duration, fn() -> Reply, &'static str, bool);
+    let rows: [Row; 8] = [
+        (LONG, || says(500, "rpc error: The swarm does not have a leader."), "NoQuorum", true),
+        (
+            LONG,
+            || says(503, "This node is not a swarm manager. Use \"docker swarm init\""),
+            "NotManager",
+            true,
+        ),
+        (LONG, || says(500, "rpc error: code = DeadlineExceeded"), "Refused", true),
+        (LONG, || says(400, "client version 1.53 is too new"), "Refused", false),
+        (SHORT, || Reply::Silence, "Timeout", true),
+        (SHORT, || Reply::Open(b"[".to_vec()), "Timeout", true),
+        (LONG, || Reply::Cut(b"[{}".to_vec()), "Unreachable", true),
+        (LONG, || Reply::Bytes(b"<html>".to_vec()), "Garbled", false),
+    ];
+    for (call_timeout, reply, reason, transient) in rows {
         let daemon = Daemon::new(move |_| reply());
-        let swarm = Swarm::new(SwarmConfig { call_timeout: SHORT, ..daemon.config() }).unwrap();
+        let swarm = Swarm::new(SwarmConfig { call_timeout, ..daemon.config() }).unwrap();
         let error = swarm.tasks().await.unwrap_err();
         assert_eq!((error.reason(), error.is_transient()), (reason, transient), "{error}");
     }
 }
 
+/// Whether one of so many calls is answered.
+async fn is_answered(swarm: &Swarm, tries: usize) -> bool {
+    stream::iter(0..tries).any(async |_| swarm.nodes().await.is_ok()).await
+}
+
 #[tokio::test]
 async fn after_a_managers_own_failure_the_next_one_is_asked() {
     let good = Daemon::new(|_| Reply::Json(200, json!([])));
-    for (what, first, moves) in [
-        ("is no manager", Daemon::new(|_| says(503, "This node is not a swarm manager.")), true),
-        ("is silent", Daemon::new(|_| Reply::Silence), true),
-        ("is too old", Daemon::of_version("1.40", |_| Reply::Json(200, json!([]))), true),
-        ("has no leader", Daemon::new(|_| says(500, "The swarm does not have a leader.")), false),
-        ("refuses", Daemon::new(|_| says(403, "no")), false),
+    for (what, first, (call_timeout, tries), moves) in [
+        ("is no manager", Daemon::new(|_| says(503, "This node is not a swarm manager.")), (LONG, 1), true),
+        ("is silent", Daemon::new(|_| Reply::Silence), (SHORT, TRIES), true),
+        ("is too old", Daemon::of_version("1.40", |_| Reply::Json(200, json!([]))), (LONG, 1), true),
+        ("has no leader", Daemon::new(|_| says(500, "The swarm does not have a leader.")), (LONG, 1), false),
+        ("refuses", Daemon::new(|_| says(403, "no")), (LONG, 1), false),
     ] {
         let hosts = vec![first.host(), good.host()];
-        let swarm = Swarm::new(SwarmConfig { hosts, call_timeout: SHORT, ..SwarmConfig::default() }).unwrap();
+        let swarm = Swarm::new(SwarmConfig { hosts, call_timeout, ..SwarmConfig::default() }).unwrap();
         assert!(swarm.nodes().await.is_err(), "{what}");
-        assert_eq!(swarm.nodes().await.is_ok(), moves, "a manager that {what}");
+        assert_eq!(is_answered(&swarm, tries).await, moves, "a manager that {what}");
         let expected = if moves { good.host() } else { first.host() };
         assert_eq!(swarm.host(), expected, "a manager that {what}");
     }
@@ -164,9 +182,11 @@ async fn after_a_managers_own_failure_the_next_one_is_asked() {
 
 #[tokio::test]
 async fn a_silent_node_or_registry_is_not_held_against_the_manager() {
-    let daemon = Daemon::new(|_| Reply::Silence);
+    let daemon =
+        Daemon::new(|line| if line == "GET /nodes" { Reply::Json(200, json!([])) } else { Reply::Silence });
     let hosts = vec![daemon.host(), "unix:///nobody/there.sock".to_owned()];
     let swarm = Swarm::new(SwarmConfig { hosts, call_timeout: SHORT, ..SwarmConfig::default() }).unwrap();
+    assert!(is_answered(&swarm, TRIES).await, "the manager itself answers");
     let error = swarm.logs("s1", &LogQuery::default()).await.err().unwrap();
     assert_eq!((error.reason(), swarm.host()), ("Timeout", daemon.host().as_str()));
 }
@@ -247,11 +267,9 @@ async fn a_secret_made_anew_is_found_under_its_new_id() {
         let made = Mutex::new(0);
         move |line| match line.split('?').next() {
             Some("GET /secrets") => {
-                *made.lock().unwrap() += 1;
-                Reply::Json(
-                    200,
-                    json!([{"ID": format!("id{}", made.lock().unwrap()), "Spec": {"Name": "key"}}]),
-                )
+                let mut made = made.lock().unwrap();
+                *made += 1;
+                Reply::Json(200, json!([{"ID": format!("id{made}"), "Spec": {"Name": "key"}}]))
             }
             Some("POST /services/create") if *made.lock().unwrap() < 2 => says(400, "secret key not found"),
             Some("POST /services/create") => Reply::Json(201, json!({"ID": "s9"})),
@@ -298,13 +316,9 @@ async fn the_registrys_password_goes_with_the_digest_and_the_service_and_the_dig
 
 #[tokio::test]
 async fn a_removal_touches_only_what_is_ours_and_what_is_gone_is_removed() {
+    let unused: fn() -> Reply = || says(500, "must not be asked");
     for (what, by_id, inspect, expected) in [
-        (
-            "known by id",
-            Some("s7"),
-            (|| says(500, "must not be asked")) as fn() -> Reply,
-            "DELETE /v1.41/services/s7",
-        ),
+        ("known by id", Some("s7"), unused, "DELETE /v1.41/services/s7"),
         ("found by name", None, || service("load", &[], "i"), "DELETE /v1.41/services/s1"),
         ("another's", None, || service("load", &[("swarm.etl.project", "south")], "i"), ""),
         ("not there", None, || says(404, "service not found"), ""),
@@ -324,16 +338,16 @@ async fn a_removal_touches_only_what_is_ours_and_what_is_gone_is_removed() {
 async fn a_log_that_falls_silent_or_breaks_ends_with_an_error_after_its_lines() {
     let line = b"2025-11-20T09:30:00.000000001Z one\n";
     let frame = [&[1, 0, 0, 0, 0, 0, 0, u8::try_from(line.len()).unwrap()], &line[..]].concat();
-    for (what, end, expected) in [
-        ("silent", Reply::Open as fn(Vec<u8>) -> Reply, Some("Timeout")),
-        ("broken", Reply::Cut, Some("LogBroken")),
-        ("whole", Reply::Bytes, None),
+    for (what, idle, end, expected) in [
+        ("silent", AFTER_A_LINE, Reply::Open as fn(Vec<u8>) -> Reply, Some("Timeout")),
+        ("broken", LONG, Reply::Cut, Some("LogBroken")),
+        ("whole", LONG, Reply::Bytes, None),
     ] {
         let frame = frame.clone();
         let daemon = Daemon::new(move |_| end(frame.clone()));
         let query = LogQuery {
             since: Some("2025-11-20T09:30:00.7Z".parse().unwrap()),
-            idle: Some(SHORT),
+            idle: Some(idle),
             follow: false,
         };
         let lines: Vec<_> = daemon.swarm().logs("s1", &query).await.unwrap().collect().await;

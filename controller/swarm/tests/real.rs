@@ -256,7 +256,7 @@ async fn a_node_that_hangs_holds_up_nobody(stage: &Stage) {
 
 async fn a_manager_that_hangs_is_told_and_found_again(stage: &Stage) {
     let impatient = Swarm::new(SwarmConfig { call_timeout: SOON, ..config(&stage.lab) }).unwrap();
-    impatient.tasks().await.unwrap();
+    heard(&impatient).await;
     stage.lab.freeze(0).unwrap();
     let (list, made) = (impatient.tasks().await, impatient.create(&draft("unheard", "true")).await);
     stage.lab.thaw(0).unwrap();
@@ -265,7 +265,7 @@ async fn a_manager_that_hangs_is_told_and_found_again(stage: &Stage) {
     let found =
         answered(stage, &draft("unheard", "true"), |answer| matches!(answer, Answer::Created { .. })).await;
     let Answer::Created { service, .. } = found else { unreachable!("that is what was waited for") };
-    impatient.tasks().await.unwrap();
+    heard(&impatient).await;
     stage.swarm.remove(&attempt("unheard"), Some(&service)).await.unwrap();
 }
 
@@ -283,6 +283,16 @@ async fn refused(stage: &Stage, draft: &ServiceDraft) -> (Refused, String) {
     let answer = stage.swarm.create(draft).await;
     let Answer::Refused { why, message } = answer else { panic!("{answer:?}") };
     (why, message)
+}
+
+/// Asks again until there is an answer: a loaded machine may take longer than one call waits.
+async fn heard(swarm: &Swarm) {
+    let work = async {
+        while swarm.tasks().await.is_err() {
+            tokio::time::sleep(PERIOD).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, work).await.unwrap();
 }
 
 /// Creates again until the answer is as wanted.

@@ -18,7 +18,7 @@ use crate::wait::wait_until;
 const CGROUP_ROOT: &str = "/sys/fs/cgroup";
 
 /// Mounts and cgroups of dead processes go a moment after them.
-const RELEASE_LIMIT: Duration = Duration::from_secs(20);
+const RELEASE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Ends every process of a lab and removes all it made.
 pub fn wipe(name: &str) -> anyhow::Result<()> {
@@ -53,7 +53,8 @@ fn remove_cgroups(name: &str) -> anyhow::Result<()> {
     }
     let trees: Vec<PathBuf> = trees.into_iter().filter(|tree| tree.is_dir()).collect();
     wait_until("empty cgroups", RELEASE_LIMIT, || {
-        Ok(trees.iter().filter(|tree| remove_cgroup_tree(tree).is_err()).count() == 0)
+        trees.iter().try_for_each(|tree| remove_cgroup_tree(tree))?;
+        Ok(true)
     })
 }
 
@@ -73,10 +74,9 @@ fn remove_cgroup_tree(tree: &Path) -> io::Result<()> {
 }
 
 fn remove_tree(tree: &Path) -> anyhow::Result<()> {
-    let mut last = None;
-    wait_until("a folder to be released", RELEASE_LIMIT, || {
-        last = fs::remove_dir_all(tree).err().filter(|error| error.kind() != ErrorKind::NotFound);
-        Ok(last.is_none())
+    wait_until("a folder to be released", RELEASE_LIMIT, || match fs::remove_dir_all(tree) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        Ok(()) | Err(_) => Ok(true),
     })
-    .with_context(|| format!("cannot remove {}: {last:?}", tree.display()))
+    .with_context(|| format!("cannot remove {}", tree.display()))
 }

@@ -23,8 +23,8 @@ const MACHINE_SCRIPT: &str = include_str!("machine.sh");
 /// A daemon answers half a second after its start on an idle machine; five at once beside a compiler need longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A stop signal reaches all threads within milliseconds.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// A stop signal reaches all threads within milliseconds, on a loaded machine within this.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A name server that refuses at once: look-ups fail fast instead of hanging for minutes.
 const DEAD_RESOLVER: &str = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
@@ -77,11 +77,13 @@ pub fn cgroup(lab: &str) -> String {
 /// Waits until a started daemon answers; a daemon that died says why.
 pub fn wait_ready(state: &State, node: usize) -> anyhow::Result<()> {
     let first = first_process(state, node)?;
-    let waited = wait_until(&format!("{} to answer", node_name(node)), START_LIMIT, || {
-        ensure!(first.is_alive(), "the daemon of {} ended at its start", node_name(node));
-        Ok(engine::answers(&state.socket(node)))
+    let waited = wait_until(&format!("{} to answer, or to end", node_name(node)), START_LIMIT, || {
+        Ok(!first.is_alive() || engine::answers(&state.socket(node)))
     });
-    waited.with_context(|| format!("last words of {}:\n{}", node_name(node), log_tail(state, node)))
+    let last_words = || format!("last words of {}:\n{}", node_name(node), log_tail(state, node));
+    waited.with_context(last_words)?;
+    ensure!(first.is_alive(), "the daemon of {} ended at its start; {}", node_name(node), last_words());
+    Ok(())
 }
 
 fn log_tail(state: &State, node: usize) -> String {

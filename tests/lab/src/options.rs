@@ -22,6 +22,8 @@ pub struct LabOptions {
     pub registry: Option<RegistryOptions>,
     /// Whether every node listens on TCP too, for clients with a certificate.
     pub tls: bool,
+    /// Whether the Swarm waits a minute for a silent node before it calls it `down`.
+    pub slow_heartbeat: bool,
     /// Whether every node gets the image `etl-lab/busybox:1`.
     pub busybox: bool,
 }
@@ -38,7 +40,15 @@ pub struct RegistryOptions {
 impl LabOptions {
     /// One manager that is the only node, with the image and no registry.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), nodes: 1, managers: 1, registry: None, tls: false, busybox: true }
+        Self {
+            name: name.into(),
+            nodes: 1,
+            managers: 1,
+            registry: None,
+            tls: false,
+            slow_heartbeat: false,
+            busybox: true,
+        }
     }
 
     /// With so many nodes.
@@ -62,6 +72,12 @@ impl LabOptions {
     /// With daemons that listen on TCP too, for clients with a certificate.
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Without faults of nodes: a node that the machine starves must not pass for one that is down.
+    pub fn slow_heartbeat(mut self) -> Self {
+        self.slow_heartbeat = true;
         self
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::wait::wait_until;
 
 /// A killed process has nothing left to do but be torn down by the kernel, containers included.
-const DEATH_LIMIT: Duration = Duration::from_secs(20);
+const DEATH_LIMIT: Duration = Duration::from_secs(60);
 
 /// One process and nothing that may bear its number later: number, start time and boot together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

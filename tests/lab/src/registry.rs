@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Child;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use crate::image::docker;
 use crate::network;
@@ -64,13 +64,12 @@ fn configuration(state: &State) -> String {
 fn wait_listening(state: &State) -> anyhow::Result<()> {
     let address: SocketAddr = state.registry_address().parse()?;
     let process = Identity::load(&state.registry_record())?.context("the registry was never started")?;
-    wait_until("the registry to listen", START_LIMIT, || {
-        if !process.is_alive() {
-            let log = fs::read_to_string(state.run_dir().join("registry.log")).unwrap_or_default();
-            bail!("the registry ended at its start:\n{log}");
-        }
-        Ok(TcpStream::connect_timeout(&address, CONNECT_LIMIT).is_ok())
-    })
+    wait_until("the registry to listen, or to end", START_LIMIT, || {
+        Ok(!process.is_alive() || TcpStream::connect_timeout(&address, CONNECT_LIMIT).is_ok())
+    })?;
+    let log = || fs::read_to_string(state.run_dir().join("registry.log")).unwrap_or_default();
+    ensure!(process.is_alive(), "the registry ended at its start:\n{}", log());
+    Ok(())
 }
 
 /// Pushes a node's image under a repository name and tag of the registry, and returns the full reference.

@@ -40,6 +40,9 @@ pub struct State {
     /// Whether its daemons listen on TCP too, for clients with a certificate.
     #[serde(default)]
     pub tls: bool,
+    /// Whether the Swarm waits a minute for a silent node before it calls it `down`.
+    #[serde(default)]
+    pub slow_heartbeat: bool,
     /// Folder with the nodes' data roots.
     pub data: PathBuf,
     /// The process that made it.
@@ -59,6 +62,7 @@ impl State {
             managers: options.managers,
             registry: options.registry.clone(),
             tls: options.tls,
+            slow_heartbeat: options.slow_heartbeat,
             data: data_dir(&options.name),
             owner: Identity::own()?,
             kept: false,

@@ -5,11 +5,13 @@
 
 mod traces;
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use etl_lab::{BUSYBOX_IMAGE, Container, Lab, LabOptions, Power, RegistryOptions, wait_until};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use traces::{Processes, settings, traces_of};
 
 /// A one-line container takes a second; a busy machine needs longer.
@@ -57,7 +59,10 @@ fn a_swarm_runs_tasks_survives_every_fault_and_leaves_nothing() {
 
     create_service(&lab, "short", 1, "echo said once; exit 3");
     wait_for_swarm_task(&lab, "short", "Failed/Shutdown");
-    assert_eq!(lab.docker(0, &["service", "logs", "--raw", "short"]).unwrap().trim(), "said once");
+    wait_until("its log", TASK_LIMIT, || {
+        Ok(lab.docker(0, &["service", "logs", "--raw", "short"])?.trim() == "said once")
+    })
+    .unwrap();
     let ended = containers_of(&lab, 1, "short");
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0].state, "exited");
@@ -138,10 +143,12 @@ fn a_lab_whose_maker_was_killed_half_way_is_ended_by_name() {
     let mut maker = Command::new(env!("CARGO_BIN_EXE_lab"))
         .args(["up", "--nodes", "3", "--name", "test-half"])
         .stdout(Stdio::null())
+        .process_group(0)
         .spawn()
         .unwrap();
     wait_until("the first node's record", TASK_LIMIT, || Ok(std::path::Path::new(record).exists())).unwrap();
-    maker.kill().unwrap();
+    // With the tool that it may wait for: one that lives on would go on making what is looked for below.
+    kill_process_group(Pid::from_child(&maker), Signal::KILL).unwrap();
     maker.wait().unwrap();
     assert_ne!(traces_of("test-half"), Vec::<String>::new());
     let orphans = Processes::of_lab("test-half");
@@ -156,9 +163,12 @@ fn a_registry_asks_for_its_password() {
     let mut options = LabOptions::new("test-registry").nodes(3).managers(3);
     options.registry = Some(RegistryOptions { user: "reader".into(), password: "let me in".into() });
     let lab = Lab::up(options).unwrap();
-    let managers = lab.node_views().unwrap();
-    assert_eq!(managers.iter().filter(|node| node.manager == "leader").count(), 1);
-    assert_eq!(managers.iter().filter(|node| node.manager == "reachable").count(), 2);
+    wait_until("one leader and two that follow", NODE_LIMIT, || {
+        let managers = lab.node_views()?;
+        let count = |word: &str| managers.iter().filter(|node| node.manager == word).count();
+        Ok((count("leader"), count("reachable")) == (1, 2))
+    })
+    .unwrap();
 
     let image = lab.push(BUSYBOX_IMAGE, "team/tool:1").unwrap();
     let address = lab.registry_address().unwrap();
