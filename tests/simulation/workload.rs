@@ -84,7 +84,8 @@ fn schedule(dice: &mut Dice, name: &str, style: Style) -> String {
         String::new()
     };
     let suspend = if dice.permille(30) { ", suspend: true" } else { "" };
-    let (data, span) = (data(dice), span(dice, style.now));
+    let one_at_a_time = matches!(policy, "Forbid" | "Replace");
+    let (data, span) = (data(dice, one_at_a_time), span(dice, style.now));
     let history = history(dice);
     format!("{when}, concurrencyPolicy: {policy}{deadline}{suspend}{failures}{history}{data}{span}")
 }
@@ -130,8 +131,8 @@ fn clock(dice: &mut Dice, style: Style) -> String {
     }
 }
 
-/// Windows and catching up, in all combinations.
-fn data(dice: &mut Dice) -> String {
+/// Windows and catching up, in all combinations that are allowed: of ticks that start together, one at a time is not `all`.
+fn data(dice: &mut Dice, one_at_a_time: bool) -> String {
     let (lag, size) = (dice.between(0, 600), dice.between(1, 2_000));
     let window = match dice.below(6) {
         0 => ", window: none".to_owned(),
@@ -139,8 +140,8 @@ fn data(dice: &mut Dice) -> String {
         2 => format!(", window: {{size: {size}s, lag: {lag}s}}"),
         _ => String::new(),
     };
-    let catchup =
-        dice.one_of(["", "", ", catchup: none", ", catchup: last", ", catchup: all", ", catchup: merge"]);
+    let each = if one_at_a_time { "" } else { ", catchup: all" };
+    let catchup = dice.one_of(["", "", ", catchup: none", ", catchup: last", each, ", catchup: merge"]);
     let limit =
         if dice.permille(200) { format!(", catchupLimit: {}", dice.between(1, 20)) } else { String::new() };
     let jitter =

@@ -8,23 +8,24 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::backfill::BackfillRecord;
+use crate::backfill::{Backfill, BackfillRecord, Progress};
 use crate::change::Change;
 use crate::ledger::{Effect, Ledger, LedgerKey};
-use crate::name::{EtlKey, Name, RunKey, ScheduleKey, base32_hash};
+use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey, base32_hash};
 use crate::outcome::EndState;
 use crate::recorded::{AcceptedFile, EtlReset, Recorded, ScheduleRecord, Staged};
-use crate::run::Run;
+use crate::run::{Run, Trigger};
 use crate::window::Window;
 
+mod blind;
 mod salvage;
 #[cfg(test)]
 mod tests;
 
-pub use salvage::{BackfillLeft, Salvage, SalvageError, Salvaged, UnknownWindow};
+pub use salvage::{Salvage, SalvageError, Salvaged, Unknown};
 
 /// The version of the lines. Raised when an older `etlctl` could not read what this controller writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The file in a controller's data directory that keeps its store's name.
 pub const STORE_NAME_FILE: &str = "export-store";
 /// Characters of a line's seal: 50 bits find any damage that is no forgery.
@@ -94,8 +95,22 @@ pub enum Fact<'a> {
         /// How often, and who.
         reset: Cow<'a, EtlReset>,
     },
-    /// How far a backfill is. It is not restored: what it left can be asked for again.
-    Backfill(BackfillLeft),
+    /// A backfill exists.
+    Ordered {
+        /// What it is to do.
+        backfill: Cow<'a, Backfill>,
+    },
+    /// How far a backfill is; nothing if it is forgotten.
+    Progress {
+        /// Its project.
+        project: Name,
+        /// Its name.
+        backfill: Name,
+        /// How far.
+        progress: Option<Cow<'a, Progress>>,
+    },
+    /// Of format 1: how far a backfill is, and not what it is to do. Nothing comes of it.
+    Backfill,
     /// A window was asked for, and no run started.
     Asked {
         /// Whose.
@@ -104,16 +119,16 @@ pub enum Fact<'a> {
         /// Which.
         window: Window,
     },
-    /// A run over a window exists, or goes on after it had ended.
+    /// A run exists, or goes on after it had ended.
     Admitted(RunOver<'a>),
-    /// A run over a window is over.
+    /// A run is over.
     Ended {
         /// Which.
         #[serde(flatten)]
         run: RunOver<'a>,
         /// How.
         state: EndState,
-        /// What that says of the window.
+        /// What that says of its window.
         effect: Effect,
         /// When.
         at: Timestamp,
@@ -131,7 +146,7 @@ pub struct Version {
     pub version: u32,
 }
 
-/// A run over a window.
+/// A run, and what it is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOver<'a> {
     /// Of which ETL.
@@ -139,10 +154,23 @@ pub struct RunOver<'a> {
     pub of: Version,
     /// The run's name.
     pub run: Cow<'a, str>,
-    /// Over which data.
-    pub window: Window,
+    /// Over which data, if over a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// What asked for it, in a word.
     pub trigger: Cow<'a, str>,
+    /// The call of a webhook that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+}
+
+/// A call of a webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The schedule's name; its project is the ETL's.
+    pub schedule: Name,
+    /// The id that a repeated call has as well.
+    pub delivery: String,
 }
 
 impl From<&LedgerKey> for Version {
@@ -158,18 +186,33 @@ impl From<&Version> for LedgerKey {
 }
 
 impl RunOver<'_> {
-    fn of(run: &Run) -> Option<RunOver<'static>> {
-        Some(RunOver {
+    fn of(run: &Run) -> RunOver<'static> {
+        RunOver {
             of: Version::from(&run.ledger()),
             run: run.key.name().into(),
-            window: run.window?,
+            window: run.window,
             trigger: run.trigger.word().into(),
-        })
+            call: call_of(&run.trigger),
+        }
     }
 
     /// The run's key, if its name is one.
     pub fn key(&self) -> Option<RunKey> {
         RunKey::from_name(&self.of.project, &self.of.etl, &self.run)
+    }
+}
+
+fn call_of(trigger: &Trigger) -> Option<Call> {
+    match trigger {
+        Trigger::Webhook { schedule, delivery } => {
+            Some(Call { schedule: schedule.name.clone(), delivery: delivery.clone() })
+        }
+        Trigger::Schedule { .. }
+        | Trigger::Upstream { .. }
+        | Trigger::Manual { .. }
+        | Trigger::Rerun { .. }
+        | Trigger::Backfill { .. }
+        | Trigger::Adopted => None,
     }
 }
 
@@ -181,14 +224,16 @@ pub fn snapshot(recorded: &Recorded) -> impl Iterator<Item = Fact<'_>> {
     let schedules =
         recorded.schedules.iter().map(|(key, record)| schedule_fact(key, Some(Cow::Borrowed(record))));
     let resets = recorded.resets.iter().map(|(etl, reset)| reset_fact(etl, Cow::Borrowed(reset)));
-    let backfills = recorded.backfills.values().map(|record| Fact::Backfill(BackfillLeft::of(record)));
+    let backfills = recorded.backfills.iter();
+    let backfills =
+        backfills.flat_map(|(key, record)| [order_fact(record), progress_fact(key, Some(record))]);
     let open = recorded.open_runs().filter(|run| run.end.is_none());
-    let open = open.filter_map(admitted_fact);
+    let open = open.map(|run| Fact::Admitted(RunOver::of(run)));
     fence.chain(files).chain(ledgers).chain(schedules).chain(resets).chain(backfills).chain(open)
 }
 
 /// What a durable batch of changes adds: `before` is the record without it, `staged` what it makes of it.
-/// Nothing, if it concerns neither windows nor schedules nor specs.
+/// Nothing, if it concerns neither runs nor windows nor schedules nor specs.
 pub fn facts<'a>(changes: &'a [Change], before: &'a Recorded, staged: &'a Staged) -> Vec<Fact<'a>> {
     let mut facts = Vec::new();
     // Asked for in batches that were not durable by themselves, and so not told of yet.
@@ -201,8 +246,12 @@ pub fn facts<'a>(changes: &'a [Change], before: &'a Recorded, staged: &'a Staged
         facts.push(schedule_fact(key, record));
     }
     facts.extend(staged.resets.iter().map(|(etl, reset)| reset_fact(etl, Cow::Borrowed(reset))));
-    let backfills: Vec<&BackfillRecord> = staged.backfills.values().flatten().collect();
-    facts.extend(backfills.into_iter().map(|record| Fact::Backfill(BackfillLeft::of(record))));
+    // After the runs that were admitted for its windows: cut off between the two, a window is looked at once more, and not lost.
+    for (key, record) in &staged.backfills {
+        let is_new = staged.new_backfills.contains(key);
+        facts.extend(record.as_ref().filter(|_| is_new).map(order_fact));
+        facts.push(progress_fact(key, record.as_ref()));
+    }
     if let Some(counters) = staged.counters.filter(|_| !facts.is_empty()) {
         facts.push(Fact::Fence { fence: counters.fence });
     }
@@ -213,19 +262,15 @@ fn of_change(change: &Change, before: &Recorded, staged: &Staged) -> Option<Fact
     let run = |key: &RunKey| staged.runs.get(key).and_then(Option::as_ref).or_else(|| before.runs.get(key));
     match change {
         Change::WindowAsked { ledger, window } => Some(Fact::Asked { key: ledger.into(), window: *window }),
-        Change::RunAdmitted { run, .. } => RunOver::of(run).map(Fact::Admitted),
-        Change::RunReopened { run: key, .. } => RunOver::of(run(key)?).map(Fact::Admitted),
+        Change::RunAdmitted { run, .. } => Some(Fact::Admitted(RunOver::of(run))),
+        Change::RunReopened { run: key, .. } => Some(Fact::Admitted(RunOver::of(run(key)?))),
         Change::RunEnded { run: key, state, at, .. } => {
             let run = run(key)?;
             let (state, effect, at) = (*state, run.effect(*state), *at);
-            Some(Fact::Ended { run: RunOver::of(run)?, state, effect, at })
+            Some(Fact::Ended { run: RunOver::of(run), state, effect, at })
         }
         _ => None,
     }
-}
-
-fn admitted_fact(run: &Run) -> Option<Fact<'_>> {
-    RunOver::of(run).map(Fact::Admitted)
 }
 
 fn file_fact<'a>(path: &'a str, file: Option<&'a AcceptedFile>) -> Fact<'a> {
@@ -242,6 +287,15 @@ fn schedule_fact<'a>(key: &ScheduleKey, record: Option<Cow<'a, ScheduleRecord>>)
 
 fn reset_fact<'a>(etl: &EtlKey, reset: Cow<'a, EtlReset>) -> Fact<'a> {
     Fact::Reset { project: etl.project.clone(), etl: etl.name.clone(), reset }
+}
+
+fn order_fact(record: &BackfillRecord) -> Fact<'_> {
+    Fact::Ordered { backfill: Cow::Borrowed(&record.backfill) }
+}
+
+fn progress_fact<'a>(key: &BackfillKey, record: Option<&'a BackfillRecord>) -> Fact<'a> {
+    let progress = record.map(|record| Cow::Borrowed(&record.progress));
+    Fact::Progress { project: key.project.clone(), backfill: key.name.clone(), progress }
 }
 
 /// The list of missed ticks would be most of each line. All are counted; the list is told at the beginning of each file.

@@ -87,7 +87,10 @@ impl Export {
 
     async fn add_at(&self, state: &State, changes: &[Change], staged: &Staged, now: Timestamp) {
         let mut phase = self.phase.lock().await;
-        self.begin_where_due(&mut phase, state, now).await;
+        // Only the first file: to begin another takes as long as there is much to tell, and this pass has not acted yet.
+        if let Phase::Idle = *phase {
+            self.begin_where_due(&mut phase, state, now).await;
+        }
         let Phase::Open(open) = &mut *phase else { return };
         let mut lines = Vec::new();
         for fact in facts(changes, &state.recorded(), staged) {
@@ -106,7 +109,7 @@ impl Export {
         }
     }
 
-    /// Begins a file where one is due: at the start, each day, and after a failure.
+    /// Begins a file where one is due: at the start, each day, and after a failure. For when the pass has acted.
     pub async fn mend(&self, state: &State) {
         self.mend_at(state, clock::now()).await;
     }

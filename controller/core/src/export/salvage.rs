@@ -2,70 +2,41 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, Fact, RunOver};
-use crate::backfill::BackfillRecord;
+use super::{Call, FORMAT, Fact, RunOver};
+use crate::backfill::{Backfill, BackfillRecord, Progress};
 use crate::ledger::LedgerKey;
-use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
+use crate::name::{BackfillKey, EtlKey, RunKey, ScheduleKey};
 use crate::recorded::{Counters, Recorded, ScheduleRecord};
 use crate::window::Window;
 
-/// How far a backfill was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BackfillLeft {
-    /// Its project.
-    pub project: Name,
-    /// Its name.
-    pub backfill: Name,
-    /// The ETL's name.
-    pub etl: Name,
-    /// From when to when.
-    pub span: Window,
-    /// Windows up to here had a run, or were passed over.
-    pub next: usize,
-    /// How many there are.
-    pub windows: usize,
-    /// Whether nothing of it is left to do: it ended, or was cancelled.
-    pub over: bool,
-}
-
-impl BackfillLeft {
-    /// How far a recorded backfill is.
-    pub fn of(record: &BackfillRecord) -> Self {
-        let (backfill, progress) = (&record.backfill, &record.progress);
-        Self {
-            project: backfill.key.project.clone(),
-            backfill: backfill.key.name.clone(),
-            etl: backfill.etl.name.clone(),
-            span: backfill.span,
-            next: progress.next,
-            windows: backfill.windows.len(),
-            over: progress.end.is_some() || progress.cancelled_by.is_some(),
-        }
-    }
-}
-
-/// A window of which nobody knows what became: its run had not ended when the export did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownWindow {
+/// What nobody knows: a run that had not ended when the export did, or a stretch of time of which the export tells nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unknown {
     /// Whose.
     pub ledger: LedgerKey,
-    /// Which.
-    pub window: Window,
-    /// The run.
-    pub run: RunKey,
+    /// Over which data, if over a window.
+    pub window: Option<Window>,
+    /// The run, if there is one.
+    pub run: Option<RunKey>,
+}
+
+/// What is told of a run that is not over.
+#[derive(Debug)]
+struct Open {
+    ledger: LedgerKey,
+    window: Option<Window>,
+    call: Option<Call>,
 }
 
 /// Facts, put together in the order of their lines.
 #[derive(Debug, Default)]
 pub struct Salvage {
     pub(super) recorded: Recorded,
-    open: BTreeMap<RunKey, (LedgerKey, Window)>,
-    backfills: BTreeMap<BackfillKey, BackfillLeft>,
+    open: BTreeMap<RunKey, Open>,
     origin: Option<(String, Timestamp)>,
     complete: bool,
     newest: Option<Timestamp>,
@@ -88,12 +59,10 @@ pub enum SalvageError {
 /// What was saved.
 #[derive(Debug)]
 pub struct Salvaged {
-    /// The ledgers, schedules, resets and specs; no run and no log.
+    /// The ledgers, schedules, backfills, resets and specs; no run and no log.
     pub recorded: Recorded,
     /// What nobody knows, by ETL and version, oldest first.
-    pub unknown: Vec<UnknownWindow>,
-    /// Backfills that were not over.
-    pub backfills: Vec<BackfillLeft>,
+    pub unknown: Vec<Unknown>,
     /// The name of the store whose facts they are.
     pub store: String,
     /// When the newest dated fact happened.
@@ -132,21 +101,26 @@ impl Salvage {
             Fact::Reset { project, etl, reset } => {
                 recorded.resets.insert(EtlKey::new(project, etl), reset.into_owned());
             }
-            Fact::Backfill(left) => {
-                let key = BackfillKey::new(left.project.clone(), left.backfill.clone());
-                self.backfills.insert(key, left);
+            Fact::Ordered { backfill } => self.take_backfill(backfill.into_owned()),
+            Fact::Progress { project, backfill, progress } => {
+                self.take_progress(&BackfillKey::new(project, backfill), progress);
             }
+            Fact::Backfill => {}
             Fact::Asked { key, window } => {
                 recorded.ledgers.entry((&key).into()).or_default().ask(window);
             }
             Fact::Admitted(over) => {
                 let (key, ledger) = parts(&over)?;
-                recorded.ledgers.entry(ledger.clone()).or_default().ask(over.window);
-                self.open.insert(key, (ledger, over.window));
+                if let Some(window) = over.window {
+                    recorded.ledgers.entry(ledger.clone()).or_default().ask(window);
+                }
+                self.open.insert(key, Open { ledger, window: over.window, call: over.call });
             }
             Fact::Ended { run: over, state, effect, at } => {
                 let (key, ledger) = parts(&over)?;
-                recorded.ledgers.entry(ledger).or_default().conclude(over.window, state, effect);
+                if let Some(window) = over.window {
+                    recorded.ledgers.entry(ledger).or_default().conclude(window, state, effect);
+                }
                 self.open.remove(&key);
                 self.note(at);
             }
@@ -161,16 +135,42 @@ impl Salvage {
 
     /// Everything, with what was under way as unknown; nothing if the beginning was not told to its end.
     pub fn finish(self) -> Option<Salvaged> {
-        let Self { mut recorded, open, backfills, origin, complete, newest } = self;
+        let Self { mut recorded, open, origin, complete, newest } = self;
         let (store, begun) = origin.filter(|_| complete)?;
-        let mut unknown: Vec<UnknownWindow> = Vec::new();
-        for (run, (ledger, window)) in open {
-            recorded.ledgers.entry(ledger.clone()).or_default().lose_sight(window);
-            unknown.push(UnknownWindow { ledger, window, run });
+        let mut unknown: Vec<Unknown> = Vec::new();
+        for (run, Open { ledger, window, call }) in open {
+            if let Some(window) = window {
+                recorded.ledgers.entry(ledger.clone()).or_default().lose_sight(window);
+            }
+            if let Some(call) = call {
+                forget_call(&mut recorded, &run.etl, &call);
+            }
+            unknown.push(Unknown { ledger, window, run: Some(run) });
         }
-        unknown.sort_by(|a, b| (&a.ledger, a.window, &a.run).cmp(&(&b.ledger, b.window, &b.run)));
-        let backfills = backfills.into_values().filter(|left| !left.over).collect();
-        Some(Salvaged { recorded, unknown, backfills, store, newest: newest.unwrap_or(begun) })
+        unknown.sort();
+        // No end of a run will be told for these ticks: what counts from the end of its last run counts from its tick.
+        for record in recorded.schedules.values_mut() {
+            record.completed_at = record.completed_at.max(record.last_tick);
+        }
+        Some(Salvaged { recorded, unknown, store, newest: newest.unwrap_or(begun) })
+    }
+
+    fn take_backfill(&mut self, backfill: Backfill) {
+        let key = backfill.key.clone();
+        self.note(backfill.created_at);
+        let record = BackfillRecord { backfill: Arc::new(backfill), progress: Progress::default() };
+        self.recorded.backfills.insert(key, record);
+    }
+
+    fn take_progress(&mut self, key: &BackfillKey, progress: Option<Cow<'_, Progress>>) {
+        match (progress, self.recorded.backfills.get_mut(key)) {
+            (Some(progress), Some(record)) => record.progress = progress.into_owned(),
+            // The line that told of the backfill itself was damaged, and left out.
+            (Some(_), None) | (None, None) => {}
+            (None, Some(_)) => {
+                self.recorded.backfills.remove(key);
+            }
+        }
     }
 
     fn take_schedule(&mut self, key: ScheduleKey, record: Option<Cow<'_, ScheduleRecord>>) {
@@ -188,6 +188,14 @@ impl Salvage {
 
     fn note(&mut self, at: Timestamp) {
         self.newest = self.newest.max(Some(at));
+    }
+}
+
+/// Nobody knows what became of the call's run: the same call starts it again, unless it is found running.
+fn forget_call(recorded: &mut Recorded, etl: &EtlKey, call: &Call) {
+    let schedule = ScheduleKey::new(etl.project.clone(), call.schedule.clone());
+    if let Some(record) = recorded.schedules.get_mut(&schedule) {
+        record.deliveries.retain(|known| *known != call.delivery);
     }
 }
 

@@ -46,7 +46,11 @@ pub(super) fn steps(
         tick,
         count,
         window: cutter.cut(tick),
-        missed: Some(MissReason::Limit),
+        // However many are merged, their run is one.
+        missed: Some(match schedule.catchup {
+            Catchup::Merge => refused(tick).unwrap_or(MissReason::Merged),
+            Catchup::All | Catchup::Last | Catchup::None => MissReason::Limit,
+        }),
     });
     let mut steps: Vec<Step> = dropped.into_iter().collect();
     for tick in due.ticks.iter().copied() {
@@ -193,11 +197,12 @@ mod tests {
         let due = Due { dropped: Some((at(100), 7)), ..due(&[200, 300, 400]) };
         for (catchup, until, expected) in [
             (Catchup::All, 200, ["0-100 limit", "100-200 suspended", "200-300 runs", "300-400 runs"]),
-            (Catchup::Merge, 200, ["0-100 limit", "100-200 suspended", "200-300 merged", "200-400 runs"]),
+            (Catchup::Merge, 0, ["0-100 merged", "100-200 merged", "200-300 merged", "0-400 runs"]),
+            (Catchup::Merge, 200, ["0-100 suspended", "100-200 suspended", "200-300 merged", "200-400 runs"]),
             (
                 Catchup::Merge,
                 400,
-                ["0-100 limit", "100-200 suspended", "200-300 suspended", "300-400 suspended"],
+                ["0-100 suspended", "100-200 suspended", "200-300 suspended", "300-400 suspended"],
             ),
         ] {
             let steps = steps(&schedule(catchup), &due, Some(at(0)), at(400), suspended(until));

@@ -41,6 +41,7 @@ use crate::reason::Reason;
 use crate::recorded::Recorded;
 use crate::view::{Done, ErrorView};
 use draft::Draft;
+pub(crate) use newest::newest_tick;
 
 /// What one pass decides.
 #[derive(Debug, Default)]

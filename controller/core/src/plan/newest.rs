@@ -12,7 +12,7 @@ const SEARCHED_MORE: usize = 64;
 const HALVINGS_MAX: usize = 64;
 
 /// The newest tick up to and with `until`, after `from`.
-pub(super) fn newest_tick(
+pub(crate) fn newest_tick(
     schedule: &Schedule,
     first_seen: Timestamp,
     from: Timestamp,

@@ -18,6 +18,7 @@ use crate::source::{Blob, Reading, Tree};
 
 mod accept;
 mod adopted;
+mod after_loss;
 mod anew;
 mod backfill;
 mod comes_back;

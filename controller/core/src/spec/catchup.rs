@@ -1,10 +1,12 @@
 //! What a schedule owes: its windows of data, from when to when, and what becomes of ticks that came while nothing could start them.
 
+use std::ops::Range;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::decode::{Decoder, Fields, Slot};
 use super::fault::{BAD_SCHEDULE, OUT_OF_RANGE, quote};
-use super::model_schedule::{Catchup, WindowRule};
+use super::model_schedule::{Catchup, ConcurrencyPolicy, WindowRule};
 use super::node::Scalar;
 use super::tables::{CATCHUP_LIMIT_MAX, CATCHUPS, NO_WINDOW, WINDOW};
 
@@ -14,7 +16,8 @@ const CATCHUP_LIMIT: i64 = 100;
 /// What a schedule owes.
 pub(super) struct CatchingUp {
     pub window: Option<WindowRule>,
-    pub catchup: Catchup,
+    /// As it is written, with its place.
+    pub catchup: Option<(Catchup, Range<usize>)>,
     pub catchup_limit: usize,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
@@ -26,8 +29,9 @@ pub(super) fn read_catching_up(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -
         Some(slot) => read_window(decoder, &slot),
         None => Some(WindowRule::default()),
     };
-    let catchup = fields.slot("catchup").and_then(|slot| decoder.word(&slot, &CATCHUPS));
-    let default = if window.is_some() { Catchup::All } else { Catchup::None };
+    let catchup = fields
+        .slot("catchup")
+        .and_then(|slot| Some((decoder.word(&slot, &CATCHUPS)?, slot.node.span.clone())));
     let limit = fields.slot("catchupLimit").and_then(|slot| decoder.integer(&slot, 1..=CATCHUP_LIMIT_MAX));
     let start_at = fields.slot("startAt").and_then(|slot| read_instant(decoder, &slot));
     let end_slot = fields.slot("endAt");
@@ -41,11 +45,34 @@ pub(super) fn read_catching_up(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -
     let jitter = fields.slot("jitter").and_then(|slot| decoder.duration_or_zero(&slot));
     CatchingUp {
         window,
-        catchup: catchup.unwrap_or(default),
+        catchup,
         catchup_limit: usize::try_from(limit.unwrap_or(CATCHUP_LIMIT)).unwrap_or(usize::MAX),
         start_at,
         end_at,
         jitter: jitter.unwrap_or_default(),
+    }
+}
+
+/// What becomes of ticks that came while nothing could start them. Where only one of them can have its run, that one takes over the
+/// windows of the others: with `all`, each would find the one before it active, or stop it.
+pub(super) fn catchup_of(
+    decoder: &mut Decoder<'_>,
+    written: Option<(Catchup, Range<usize>)>,
+    owes: bool,
+    concurrency: ConcurrencyPolicy,
+) -> Catchup {
+    let one_at_a_time = matches!(concurrency, ConcurrencyPolicy::Forbid | ConcurrencyPolicy::Replace);
+    match written {
+        Some((Catchup::All, at)) if one_at_a_time => {
+            let message = format!("`catchup: all` beside `concurrencyPolicy: {}`", concurrency.word());
+            let help = "of ticks that start together all but one would be missed or stopped: write `catchup: merge` or `last`, or `concurrencyPolicy: Queue`";
+            decoder.fault(BAD_SCHEDULE, &at, &message, Some(help));
+            Catchup::All
+        }
+        Some((catchup, _)) => catchup,
+        None if !owes => Catchup::None,
+        None if one_at_a_time => Catchup::Merge,
+        None => Catchup::All,
     }
 }
 

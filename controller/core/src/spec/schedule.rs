@@ -6,7 +6,7 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::catchup::{CatchingUp, read_catching_up};
+use super::catchup::{CatchingUp, catchup_of, read_catching_up};
 use super::decode::{Decoder, Fields, Slot};
 use super::etl::read_param_value;
 use super::fault::{BAD_CRON, BAD_SCHEDULE, BAD_ZONE, NEVER_FIRES, OUT_OF_RANGE, Span, quote};
@@ -76,7 +76,7 @@ pub(super) fn read_clock(
     let params =
         fields.slot("params").map(|slot| read_values(decoder, &slot, &mut marks)).unwrap_or_default();
     let catching_up = read_catching_up(decoder, fields);
-    let CatchingUp { mut window, mut catchup, catchup_limit, start_at, end_at, jitter } = catching_up;
+    let CatchingUp { mut window, catchup, catchup_limit, start_at, end_at, jitter } = catching_up;
     let history = fields.slot("history").map(|slot| read_history(decoder, &slot)).unwrap_or_default();
     let failures = fields.slot("suspendAfterFailures");
     let failures = failures.and_then(|slot| decoder.integer(&slot, 1..=FAILURES_MAX));
@@ -84,17 +84,18 @@ pub(super) fn read_clock(
     let owes = window.is_some();
     mark_params(decoder, fields, &mut marks);
     let when = when?;
+    let default = if owes { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
+    let concurrency = concurrency.unwrap_or(default);
+    let mut catchup = catchup_of(decoder, catchup, owes, concurrency);
     match &when {
         // At most one tick is ever due, and it is what all the waiting was for.
         When::AfterCompletion(_) => catchup = Catchup::All,
         // Windows are passed on by what comes before.
-        When::Inputs(_) => window = None,
+        When::Inputs(_) => (window, catchup) = (None, Catchup::All),
         // Nor is a window owed to a caller; its call waits for its turn all the same, since nobody repeats it unasked.
-        When::Webhook(_) => window = None,
+        When::Webhook(_) => (window, catchup) = (None, Catchup::All),
         When::Cron { .. } | When::Every(_) => {}
     }
-    let default = if owes { ConcurrencyPolicy::Queue } else { ConcurrencyPolicy::Forbid };
-    let concurrency = concurrency.unwrap_or(default);
     let schedule = Schedule {
         key,
         etl,

@@ -42,6 +42,16 @@ pub fn rows() -> Vec<Row> {
             vec!["8:3 E053 `catchup` beside `after: completion`"],
         ),
         (
+            "ticks that would all start, where only one can",
+            schedule("every: 1m\nconcurrencyPolicy: Forbid\ncatchup: all"),
+            vec!["8:12 E053 `catchup: all` beside `concurrencyPolicy: Forbid`"],
+        ),
+        (
+            "ticks that would stop each other",
+            schedule("every: 1m\ncatchup: all\nconcurrencyPolicy: Replace"),
+            vec!["7:12 E053 `catchup: all` beside `concurrencyPolicy: Replace`"],
+        ),
+        (
             "suspended before any failure",
             schedule("every: 1m\nsuspendAfterFailures: 0"),
             vec!["7:25 E014 `suspendAfterFailures` must be between 1 and 1000"],

@@ -6,7 +6,7 @@ use std::path::Path;
 use etl_core::export::{Chain, FORMAT, Fact, snapshot};
 use etl_core::ledger::LedgerKey;
 use etl_core::name::{EtlKey, Name};
-use etl_core::recorded::{Counters, EtlReset, Recorded};
+use etl_core::recorded::{AcceptedFile, Counters, EtlReset, Recorded, ScheduleRecord};
 use etl_core::window::Window;
 use etl_store::{BackupHead, SledStore, Store, write_backup};
 use jiff::Timestamp;
@@ -130,11 +130,14 @@ fn half_a_backup_is_not_restored() {
 
 /// An export's file: what was true, then a run over the second day that was admitted; whole lines.
 fn export(store: &str) -> Vec<Vec<u8>> {
-    let recorded = recorded();
+    export_of(store, &recorded())
+}
+
+fn export_of(store: &str, recorded: &Recorded) -> Vec<Vec<u8>> {
     let mut chain = Chain::default();
     let head = Fact::Export { format: FORMAT, store: store.into(), controller: "etl".into(), at: at(0) };
     let mut lines = vec![chain.seal(&head)];
-    lines.extend(snapshot(&recorded).map(|fact| chain.seal(&fact)).collect::<Vec<_>>());
+    lines.extend(snapshot(recorded).map(|fact| chain.seal(&fact)).collect::<Vec<_>>());
     lines.push(chain.seal(&Fact::Complete { facts: lines.len() as u64 }));
     let admitted = r#"{"kind":"admitted","project":"north","etl":"sales","version":1,"run":"sales-m000000001","window":["2026-02-26T06:13:20Z","2026-02-27T06:13:20Z"],"trigger":"manual"}"#;
     lines.push(chain.seal(&serde_json::from_str(admitted).unwrap()));
@@ -177,6 +180,55 @@ fn the_newest_export_becomes_a_store_and_what_was_under_way_is_unknown() {
     let (code, _, err) = adopt(dir.path(), &[]);
     assert!(code == 1 && err.contains("--force"), "{err}");
     assert_eq!(adopt(dir.path(), &["--force"]).0, 0);
+}
+
+/// A schedule that cuts days, whose first one is done, and a call of its webhook: nobody knows what became of that.
+fn ticking() -> Recorded {
+    let mut recorded = recorded();
+    let text = "apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {name: sales}\nspec:\n  schedule: {every: 1d}\n  tasks: {load: {image: x}}\n";
+    let file = AcceptedFile { blob: "b".into(), commit: "c".into(), text: text.into() };
+    recorded.resets.clear();
+    recorded.files.insert("projects/north/sales.etl.yaml".into(), file);
+    let mut record = ScheduleRecord::first_sight(at(0));
+    (record.decided_until, record.window_end) = (at(86_400), Some(at(86_400)));
+    recorded.schedules.insert(sales(), record);
+    recorded
+}
+
+#[test]
+fn what_was_done_while_the_export_was_down_is_unknown_up_to_when_it_is_said() {
+    let dir = with_files(&[("ledger-2026-02-25-1.jsonl", export_of("mine", &ticking()).concat())]);
+    let (code, _, err) = adopt(dir.path(), &["--unknown-until", "2999-01-01"]);
+    assert!(code == 2 && err.contains("still to come"), "{code} {err}");
+    let (code, _, err) = adopt(dir.path(), &[]);
+    assert!(code == 0 && err.contains("--force --unknown-until TIME"), "{code} {err}");
+    let until = at(3 * 86_400 + 7).to_string();
+    let (code, out, err) = adopt(dir.path(), &["--force", "--unknown-until", &until]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(
+        out,
+        "PROJECT  ETL    VERSION  WINDOW                  RUN\n\
+         north    sales  1        2026-02-26T06:13:20/1d  sales-m000000001\n\
+         north    sales  1        2026-02-27T06:13:20/1d  -\n"
+    );
+    let found = load(&dir.path().join("data"));
+    let ledger = &found.ledgers[&LedgerKey { etl: sales(), version: 1 }];
+    assert_eq!(ledger.unknown.iter().map(|window| window.end()).collect::<Vec<_>>(), [at(3 * 86_400)]);
+    assert_eq!(found.schedules[&sales()].window_end, Some(at(3 * 86_400)));
+}
+
+#[test]
+fn a_run_without_a_window_is_listed_as_unknown_too() {
+    let mut lines = export("mine");
+    let mut chain = Chain::default();
+    lines.iter().for_each(|line| drop(chain.open(line.strip_suffix(b"\n").unwrap()).unwrap()));
+    let admitted = r#"{"kind":"admitted","project":"north","etl":"hook","version":1,"run":"hook-m000000002","trigger":"webhook","call":{"schedule":"hook","delivery":"d1"}}"#;
+    lines.push(chain.seal(&serde_json::from_str(admitted).unwrap()));
+    let dir = with_files(&[("ledger-2026-02-25-1.jsonl", lines.concat())]);
+    let (code, out, err) = adopt(dir.path(), &[]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("north    hook   1        -                       hook-m000000002\n"), "{out}");
+    assert!(err.contains("etlctl run hook -n north"), "{err}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn pair(window: Window) -> Pair {
     (seconds(window.start()), seconds(window.end()))
 }
 
-fn over(span: Pair) -> BackfillOrder {
+pub(super) fn over(span: Pair) -> BackfillOrder {
     BackfillOrder {
         span: window(span),
         missing: false,
@@ -57,7 +57,7 @@ fn over(span: Pair) -> BackfillOrder {
     }
 }
 
-fn ask_for(story: &mut Story, now: i64, order: BackfillOrder) -> BackfillKey {
+pub(super) fn ask_for(story: &mut Story, now: i64, order: BackfillOrder) -> BackfillKey {
     let answer = answer(story.ask(at(now), "fill", Verb::Backfill { etl: hello(), order }));
     assert!(answer.expect("it can be asked for").what.starts_with("created"));
     key_of(&hello(), "fill")
@@ -72,14 +72,14 @@ fn record<'a>(story: &'a Story, key: &BackfillKey) -> &'a BackfillRecord {
 }
 
 /// `DONE/FAILED/CANCELLED/PASSED`, and how it was over.
-fn state(story: &Story, key: &BackfillKey) -> String {
+pub(super) fn state(story: &Story, key: &BackfillKey) -> String {
     let Progress { succeeded, failed, cancelled, passed, end, .. } = &record(story, key).progress;
     let end = end.as_ref().map(|end| format!(" over {}", end.message)).unwrap_or_default();
     format!("{succeeded}/{failed}/{cancelled}/{passed}{end}").trim_end().to_owned()
 }
 
 /// The open runs of the backfill, by their windows.
-fn open(story: &Story) -> Vec<Pair> {
+pub(super) fn open(story: &Story) -> Vec<Pair> {
     let of_backfill = |run: &&Run| run.trigger.backfill().is_some() && run.end.is_none();
     let mut open: Vec<Pair> =
         story.recorded.open_runs().filter(of_backfill).filter_map(|run| run.window).map(pair).collect();
@@ -93,7 +93,7 @@ fn run_over(story: &Story, span: Pair) -> RunKey {
     run.map(|run| run.key.clone()).unwrap_or_else(|| panic!("no open run over {span:?}"))
 }
 
-fn succeed(story: &mut Story, now: i64, span: Pair) -> RunKey {
+pub(super) fn succeed(story: &mut Story, now: i64, span: Pair) -> RunKey {
     end(story, now, span, S::Complete)
 }
 

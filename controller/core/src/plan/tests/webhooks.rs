@@ -6,7 +6,7 @@ use crate::run::Run;
 use crate::spec::ParamValue;
 
 /// An ETL with a webhook of its name, with more keys of the schedule.
-fn called(keys: &str) -> Story {
+pub(super) fn called(keys: &str) -> Story {
     let params = "  params: {day: {type: integer, default: 1}}\n";
     let schedule = format!("  schedule: {{webhook: {{secretFile: /a}}{keys}}}\n");
     Story::with([etl("hello", &format!("{params}{schedule}")), etl("clock", "  schedule: {every: 1h}\n")])
@@ -26,7 +26,7 @@ fn told(plan: &Plan) -> String {
     }
 }
 
-fn call(story: &mut Story, now: i64, delivery: &str) -> String {
+pub(super) fn call(story: &mut Story, now: i64, delivery: &str) -> String {
     told(&story.ask(at(now), &format!("{now}-{delivery}"), call_of("hello", delivery, &[])))
 }
 
