@@ -64,7 +64,7 @@ pub(super) fn catchup_of(
     let one_at_a_time = matches!(concurrency, ConcurrencyPolicy::Forbid | ConcurrencyPolicy::Replace);
     match written {
         Some((Catchup::All, at)) if one_at_a_time => {
-            let message = format!("`catchup: all` beside `concurrencyPolicy: {}`", concurrency.word());
+            let message = format!("`catchup: all` beside `concurrencyPolicy: {concurrency:?}`");
             let help = "of ticks that start together all but one would be missed or stopped: write `catchup: merge` or `last`, or `concurrencyPolicy: Queue`";
             decoder.fault(BAD_SCHEDULE, &at, &message, Some(help));
             Catchup::All
