@@ -71,6 +71,9 @@ pub enum Trigger {
         user: String,
         /// Which.
         of: RunKey,
+        /// The tick that the first of them is of, if it is of one.
+        #[serde(default)]
+        tick: Option<Timestamp>,
     },
     /// One window of a backfill.
     Backfill {
@@ -118,6 +121,19 @@ impl Trigger {
             | Self::Upstream { schedule, .. }
             | Self::Webhook { schedule, .. } => Some(schedule),
             Self::Manual { .. } | Self::Rerun { .. } | Self::Backfill { .. } | Self::Adopted => None,
+        }
+    }
+
+    /// The tick that it is of, at first or once more.
+    pub fn tick(&self) -> Option<Timestamp> {
+        match self {
+            Self::Schedule { tick, .. } => Some(*tick),
+            Self::Rerun { tick, .. } => *tick,
+            Self::Manual { .. }
+            | Self::Backfill { .. }
+            | Self::Upstream { .. }
+            | Self::Webhook { .. }
+            | Self::Adopted => None,
         }
     }
 

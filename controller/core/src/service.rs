@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::name::AttemptKey;
 use crate::rendered::{RenderError, Rendered, rendered};
-use crate::run::{NodeRef, Run, Trigger};
+use crate::run::{NodeRef, Run};
 use crate::spec::{FileRef, Mount, MountSource, Placement, Resources, Task};
 use crate::template::escape;
 
@@ -163,7 +163,7 @@ fn own_variables(run: &Run, attempt: &AttemptKey, fence: u64) -> Vec<String> {
         ("ETL_COMMIT".to_owned(), run.commit.clone()),
         ("ETL_VERSION".to_owned(), run.version.to_string()),
     ];
-    if let Trigger::Schedule { tick, .. } = &run.trigger {
+    if let Some(tick) = run.trigger.tick() {
         ours.push(("ETL_TICK".to_owned(), tick.to_string()));
     }
     if let Some(window) = run.window {

@@ -37,8 +37,8 @@ pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
         Some(record) => record.decided_until.max(before_jitter(draft, schedule)),
         None => first_tick_after(schedule, window_end, draft.now),
     };
-    if let (None, Some(begins)) = (ended, window_end) {
-        show_gap(draft, schedule, version, begins);
+    if let Some(begins) = window_end {
+        show_gap(draft, schedule, version, begins, ended.is_some());
     }
     let (fingerprint, first) = (object.fingerprint.clone(), known.is_none());
     let (schedule, now) = (schedule.key.clone(), draft.now);
@@ -100,17 +100,19 @@ fn ledger_key(schedule: &Schedule, version: u32) -> LedgerKey {
     LedgerKey { etl: EtlKey::new(schedule.key.project.clone(), schedule.etl.clone()), version }
 }
 
-/// A schedule that was away comes back: what nobody asked for meanwhile is missing, and seen to be. With several schedules, what
-/// one does not ask for another may.
-fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timestamp) {
+/// A schedule comes, comes back, or gets a `startAt` in the past: what nobody asked for since then is missing, and seen to be. With
+/// several schedules, what one does not ask for another may.
+fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timestamp, is_known: bool) {
     let ledger = ledger_key(schedule, version);
     let of_etl = draft.desired.schedules_of.get(&ledger.etl);
     let windowed = of_etl.into_iter().flatten().filter_map(|key| draft.desired.schedules.get(key));
     if windowed.filter(|object| object.schedule.window.is_some()).count() > 1 {
         return;
     }
-    // From the first of it all: between two windows that people asked for may lie some that nobody did.
-    let first = draft.ledger(&ledger).and_then(|ledger| ledger.asked.iter().next()).map(Window::start);
+    // From the first of it all: between two windows that people asked for may lie some that nobody did. What people asked for
+    // before a known schedule began makes the time between no data of its own.
+    let asked = draft.ledger(&ledger).filter(|_| !is_known).and_then(|ledger| ledger.asked.iter().next());
+    let first = asked.map(Window::start).into_iter().chain(schedule.start_at).min();
     if let Some(window) = first.and_then(|first| Window::new(first, begins.min(draft.now))) {
         draft.change(Change::WindowAsked { ledger, window });
     }

@@ -35,7 +35,8 @@ pub(super) fn rerun(
     let mut wanted = earlier.params;
     wanted.extend(params.clone());
     let params = checked(&target, &wanted)?;
-    let trigger = Trigger::Rerun { user: request.user.clone(), of: of.clone() };
+    let (user, tick) = (request.user.clone(), earlier.trigger.tick());
+    let trigger = Trigger::Rerun { user, of: of.clone(), tick };
     let run = admitted(key, &target, trigger, earlier.window, params, draft.now);
     draft.change(Change::RunAdmitted { run: Box::new(run), spec: target.etl.clone() });
     done(object, "created")

@@ -98,8 +98,10 @@ fn ordered(
 ) -> Result<Backfill, ErrorView> {
     let target = in_force(draft, etl)?;
     check(order)?;
-    let params = checked(&target, &order.params)?;
     let (object, window) = windowed_schedule(draft, etl)?;
+    let mut params = object.schedule.params.clone();
+    params.extend(order.params.clone());
+    let params = checked(&target, &params)?;
     let record = draft.schedule(&object.schedule.key).ok_or_else(|| {
         let message = format!("schedule `{}` was not looked at yet", object.schedule.key);
         refusal("Conflict", message, "try again in a moment")

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::tick::next_tick;
 use crate::backfill::Reprocess;
+use crate::cron::Cron;
 use crate::ledger::Ledger;
 use crate::spec::{Schedule, When, WindowRule};
 use crate::window::{Window, Windows};
@@ -36,28 +37,31 @@ impl Rule {
 /// may ask for what was before; `startAt` is where a window begins all the same.
 #[derive(Debug)]
 pub(super) struct Grid {
-    bare: Schedule,
+    /// Clocks that tick side by side, each with its anchor.
+    clocks: Vec<(Schedule, Timestamp)>,
     rule: WindowRule,
-    anchor: Timestamp,
     start_at: Option<Timestamp>,
 }
 
 impl Grid {
     /// The grid of a schedule whose ticks close windows, from `from` on.
     pub fn of(schedule: &Schedule, rule: WindowRule, first_seen: Timestamp, from: Timestamp) -> Self {
-        let bare = Schedule { start_at: None, end_at: None, ..schedule.clone() };
         let anchor = schedule.start_at.unwrap_or(first_seen);
-        let anchor = match &schedule.when {
-            When::Every(period) => before(anchor, *period, from),
-            When::Cron { .. } | When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => anchor,
+        let clock = |when: When| {
+            let anchor = match &when {
+                When::Every(period) => before(anchor, *period, from),
+                When::Cron { .. } | When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => anchor,
+            };
+            (Schedule { when, start_at: None, end_at: None, ..schedule.clone() }, anchor)
         };
-        Self { bare, rule, anchor, start_at: schedule.start_at }
+        let clocks = whens(&schedule.when).into_iter().map(clock).collect();
+        Self { clocks, rule, start_at: schedule.start_at }
     }
 
     /// Where the first window that reaches beyond `start` ends; never, if no tick follows.
     fn end_after(&self, start: Timestamp) -> Option<Timestamp> {
         let from = start.checked_add(self.rule.lag).ok()?;
-        let tick = next_tick(&self.bare, self.anchor, from);
+        let tick = self.clocks.iter().filter_map(|(clock, anchor)| next_tick(clock, *anchor, from)).min();
         let end = tick.and_then(|tick| tick.checked_sub(self.rule.lag).ok());
         end.into_iter().chain(self.start_at).filter(|end| *end > start).min()
     }
@@ -78,6 +82,13 @@ impl Grid {
         }
         Some(windows)
     }
+}
+
+/// What a clock is put together of: the periods in a list of cron expressions are each moved back by themselves.
+fn whens(when: &When) -> Vec<When> {
+    let When::Cron { crons, zone, dst } = when else { return vec![when.clone()] };
+    let alone = |cron: &Cron| When::Cron { crons: vec![cron.clone()], zone: zone.clone(), dst: *dst };
+    crons.iter().map(|cron| cron.every().map_or_else(|| alone(cron), When::Every)).collect()
 }
 
 /// An instant on the grid of a period, and not after `from` by more than the anchor is. Nothing ticks before an anchor.

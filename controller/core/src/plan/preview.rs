@@ -118,9 +118,17 @@ fn pass_until_decided(desired: &Desired, record: &mut Recorded, starts: &mut Sta
     let decides =
         |change: &Change| matches!(change, Change::ScheduleAnchored { .. } | Change::ScheduleDecided { .. });
     for _ in 0..PASSES_MAX {
-        let changes = pass(desired, record, Vec::new(), now);
-        changes.iter().for_each(|change| note_start(starts, change));
-        if !changes.iter().any(decides) {
+        let mut is_decided = true;
+        // One pass looks at some of many schedules; each goes on where the last one stopped, up to the end of them.
+        loop {
+            let changes = pass(desired, record, Vec::new(), now);
+            changes.iter().for_each(|change| note_start(starts, change));
+            is_decided &= !changes.iter().any(decides);
+            if record.agenda.reached.is_none() {
+                break;
+            }
+        }
+        if is_decided {
             return;
         }
         // Every schedule is looked at again, as the next pass of the loop would.

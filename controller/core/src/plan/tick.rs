@@ -15,7 +15,7 @@ use super::newest::{count, newest_ticks};
 use super::request::admitted;
 use super::{after, anchor, upstream};
 use crate::change::Change;
-use crate::cron::next_every;
+use crate::cron::{Cron, next_every};
 use crate::desired::{EtlObject, ScheduleObject};
 use crate::ledger::LedgerKey;
 use crate::name::{RunKey, ScheduleKey};
@@ -39,10 +39,12 @@ pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -
     let back = SignedDuration::from_nanos(i64::from(schedule.window.is_none()));
     let start = schedule.start_at.map(|start| start.saturating_sub(back).unwrap_or(start));
     let after = start.map_or(after, |start| after.max(start));
+    let every = |period| Some(next_every(schedule.start_at.unwrap_or(first_seen), period, after));
     let tick = match &schedule.when {
-        When::Every(period) => Some(next_every(schedule.start_at.unwrap_or(first_seen), *period, after)),
+        When::Every(period) => every(*period),
         When::Cron { crons, zone, dst } => {
-            crons.iter().filter_map(|cron| cron.next_after(after, zone, *dst)).min()
+            let next = |cron: &Cron| cron.every().map_or_else(|| cron.next_after(after, zone, *dst), every);
+            crons.iter().filter_map(next).min()
         }
         // These are not due by the clock alone: see where their runs end, and where their callers are heard.
         When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => None,

@@ -28,7 +28,7 @@ fn a_rerun_is_over_the_same_window_with_todays_spec() {
         let run = &story.recorded.runs[&RunKey::of_request(&hello(), id)];
         assert_eq!((done.object, done.what.as_str()), (format!("run/{}", run.key.name()), "created"));
         assert_eq!((run.window, &run.params["day"]), (span, &ParamValue::Integer(expected)), "{id}");
-        assert_eq!(run.trigger, Trigger::Rerun { user: "ada".into(), of: first.clone() });
+        assert_eq!(run.trigger, Trigger::Rerun { user: "ada".into(), of: first.clone(), tick: None });
     }
     story.desired = Desired::build(&[spec("hour: {type: integer}")].into(), &BTreeMap::new(), &story.desired);
     let unfit = answer(story.ask(at(5), "unfit", rerun(BTreeMap::new()))).expect_err("no such parameter");
@@ -88,4 +88,18 @@ fn one_request_resets_once_however_often_it_comes() {
 fn spec_of_first(story: &Story) -> crate::run::SpecHash {
     let first = story.recorded.runs.values().find(|run| run.version == 1);
     first.expect("version 1 has run").spec.clone()
+}
+
+#[test]
+fn a_run_of_a_tick_knows_its_tick_when_it_is_run_once_more() {
+    let mut story = Story::with([etl("hello", "  schedule: {every: 100s}\n")]);
+    story.pass(at(0), Observed { listed_at: Some(at(0)), ..seen([]) });
+    story.pass(at(100), Observed { listed_at: Some(at(100)), ..seen([]) });
+    let mut of = story.recorded.runs.keys().next().cloned().expect("the tick's run");
+    for (now, again) in [(101, "once more"), (103, "and once more")] {
+        story.end(at(now), &of, S::Complete);
+        story.ask(at(now + 1), again, Verb::Rerun { run: of, params: BTreeMap::new() });
+        of = RunKey::of_request(&hello(), again);
+        assert_eq!(story.recorded.runs[&of].trigger.tick(), Some(at(100)), "{again}");
+    }
 }

@@ -71,3 +71,40 @@ fn a_start_in_the_past_needs_no_other_reason_for_the_pass_that_decides_it() {
     let plan = pass(&mut story, 0);
     assert!(plan.wake_at.is_some_and(|wake_at| wake_at < at(1)), "{:?}", plan.wake_at);
 }
+
+#[test]
+fn a_start_in_the_past_leaves_no_hole_unseen() {
+    let ask = |story: &mut Story, start, end| {
+        let window = Window::new(at(start), at(end));
+        story.ask(at(1), "try", Verb::Run { etl: hello(), params: BTreeMap::new(), window });
+    };
+    let missing = |story: &Story| -> Vec<_> {
+        states(story).into_iter().filter(|(_, state)| *state == "Missing").map(|(window, _)| window).collect()
+    };
+    let start = format!("every: 100s, startAt: {}", at(-500));
+    let mut tried = Story::with([etl("hello", "")]);
+    ask(&mut tried, -200, -100);
+    edit(&mut tried, &start);
+    pass(&mut tried, 2);
+    assert_eq!(missing(&tried), [(-500, -200)], "somebody tried the ETL before it had a schedule");
+    for (what, asked, expected) in [
+        ("nobody asked", None, (-500, 0)),
+        ("somebody asked for older data", Some((-900, -800)), (-500, 0)),
+        ("somebody asked for some of it", Some((-500, -400)), (-400, 0)),
+    ] {
+        let mut story = every("");
+        pass(&mut story, 0);
+        asked.into_iter().for_each(|(from, to)| ask(&mut story, from, to));
+        edit(&mut story, &start);
+        pass(&mut story, 2);
+        pass(&mut story, 3);
+        assert_eq!(missing(&story), [expected], "the schedule was known, and {what}");
+        assert_eq!(runs(&story).len(), asked.into_iter().count(), "an edit starts nothing: {what}");
+    }
+    let mut plain = every("");
+    pass(&mut plain, 0);
+    ask(&mut plain, -500, -400);
+    edit(&mut plain, "every: 200s");
+    pass(&mut plain, 2);
+    assert_eq!(missing(&plain), [], "without a start, what was before it is not its data");
+}

@@ -57,3 +57,15 @@ fn a_clock_that_is_dense_and_then_quiet_is_not_walked_through() {
     let expected = ["2026-01-31T23:58:20Z", "2026-01-31T23:59:59Z", "2026-01-31T23:58:19Z"];
     assert_eq!(newest, expected.map(|text| Some(instant(text))));
 }
+
+#[test]
+fn a_period_in_cron_counts_from_its_anchor_as_every_does() {
+    for (what, keys, after, expected) in [
+        ("a start is a tick", format!("cron: '@every 5m'\nwindow: none\nstartAt: {}", at(50)), 0, 50),
+        ("from a start", format!("cron: '@every 5m'\nwindow: none\nstartAt: {}", at(50)), 90, 350),
+        ("from the first sight", "cron: '@every 5m'".to_owned(), 301, 600),
+        ("beside others", "cron: ['@every 300s', '@every 70s']".to_owned(), 290, 300),
+    ] {
+        assert_eq!(next_tick(&schedule(&keys), at(0), at(after)), Some(at(expected)), "{what}");
+    }
+}

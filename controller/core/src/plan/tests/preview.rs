@@ -119,3 +119,12 @@ fn ticks_are_shown_by_both_clocks_and_around_the_next_clock_change() {
         assert!(view.schedules[0].clock_change.is_none(), "{quiet}");
     }
 }
+
+#[test]
+fn what_starts_is_told_of_as_many_schedules_as_there_are() {
+    let many: Vec<_> = (0..2_001)
+        .map(|number| spec(&format!("e{number}"), &format!("{{every: 100s, startAt: {}}}", at(-100))))
+        .collect();
+    let view = planned(&Story::with([]), &many, &[""], 0);
+    assert_eq!(view.starts.total, 2_001);
+}

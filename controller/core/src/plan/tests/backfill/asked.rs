@@ -59,6 +59,13 @@ fn windows_are_cut_where_live_ticks_would_have_cut_them() {
         ("late data", spec(", window: {lag: 30s}"), (-200, 0), 1, vec![(-200, -130), (-130, -30)]),
         ("a start", start, (-300, -150), 1, vec![(-300, -250), (-250, -150)]),
         (
+            "a period among expressions, from its anchor back",
+            "  schedule: {cron: [\"0 0 1 1 *\", \"@every 100s\", \"@every 70s\"]}\n".to_owned(),
+            (-200, 0),
+            1,
+            vec![(-200, -140), (-140, -100), (-100, -70), (-70, 0)],
+        ),
+        (
             "days of a zone, one of them of 25 hours",
             daily.to_owned(),
             (midnight - 19 * day - 3_600, midnight - 16 * day),
@@ -132,4 +139,21 @@ fn of_several_schedules_the_one_inside_of_the_etl_cuts() {
     let refused = preview(&story.desired, &story.recorded, &hello(), &over((-200, 0)), at(1));
     let refused = refused.expect_err("nobody knows which is meant");
     assert_eq!((refused.reason.as_str(), refused.message.contains("fast, slow")), ("Conflict", true));
+}
+
+#[test]
+fn runs_have_the_parameters_of_the_schedule_as_live_ones_have() {
+    let region = |value: &str| [("region".to_owned(), ParamValue::String(value.to_owned()))].into();
+    for (what, declared, given, expected) in [
+        ("the schedule's, not the default", ", default: eu", BTreeMap::new(), "us"),
+        ("the schedule's, where one is required", "", BTreeMap::new(), "us"),
+        ("given with the backfill", ", default: eu", region("asia"), "asia"),
+    ] {
+        let keys = format!(
+            "  params: {{region: {{type: string{declared}}}}}\n  schedule: {{every: 100s, params: {{region: us}}}}\n"
+        );
+        let mut story = with_spec(&keys);
+        let key = ask_for(&mut story, 1, BackfillOrder { params: given, ..over((-200, 0)) });
+        assert_eq!(record(&story, &key).backfill.params, region(expected), "{what}");
+    }
 }
