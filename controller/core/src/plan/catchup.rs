@@ -63,12 +63,18 @@ pub(super) fn steps(
     steps
 }
 
-/// The newest tick's run takes over the windows of those just before it that are merged into it.
+/// The newest tick's run takes over the windows of those just before it that are to be merged. Those that something parts from it,
+/// or that have no run to go into, pass.
 fn join_merged(steps: &mut [Step]) {
     let Some((newest, before)) = steps.split_last_mut() else { return };
-    let merged = before.iter().rev().take_while(|step| step.missed == Some(MissReason::Merged));
-    let begins = merged.filter_map(|step| step.window).map(Window::start).min();
-    if let (None, Some(window), Some(begins)) = (newest.missed, newest.window, begins) {
+    let merges = |step: &&Step| step.missed == Some(MissReason::Merged);
+    let taken = if newest.missed.is_none() { before.iter().rev().take_while(merges).count() } else { 0 };
+    let (apart, taken) = before.split_at_mut(before.len() - taken);
+    for step in apart.iter_mut().filter(|step| step.missed == Some(MissReason::Merged)) {
+        step.missed = Some(MissReason::Catchup);
+    }
+    let begins = taken.iter().filter_map(|step| step.window).map(Window::start).min();
+    if let (Some(window), Some(begins)) = (newest.window, begins) {
         newest.window = Window::new(begins.min(window.start()), window.end());
     }
 }
@@ -187,6 +193,21 @@ mod tests {
             let schedule = Schedule { window: Some(rule), catchup: Catchup::All, ..schedule("every: 100s") };
             let steps = steps(&schedule, &due(&ticks), Some(at(begins)), at(200), |_| None);
             assert_eq!(words(&steps), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn only_what_nothing_parts_from_the_newest_is_merged_into_it() {
+        let schedule = Schedule { window: Some(RULE), catchup: Catchup::Merge, ..schedule("every: 100s") };
+        let due = Due { dropped: Some((at(100), 7)), ..due(&[200, 300]) };
+        for (refused, expected) in [
+            (None, ["0-100 merged", "100-200 merged", "0-300 runs"]),
+            (Some(200), ["0-100 catchup", "100-200 suspended", "200-300 runs"]),
+            (Some(300), ["0-100 catchup", "100-200 catchup", "200-300 suspended"]),
+        ] {
+            let only = |tick| (Some(tick) == refused.map(at)).then_some(MissReason::Suspended);
+            let steps = steps(&schedule, &due, Some(at(0)), at(300), only);
+            assert_eq!(words(&steps), expected, "suspended at {refused:?}");
         }
     }
 
