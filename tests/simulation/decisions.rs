@@ -74,15 +74,19 @@ impl Sim {
 impl Decision<'_> {
     /// What it says became of ticks, those that were too many aside.
     fn said(&self) -> impl Iterator<Item = Timestamp> {
-        let missed = self.missed.iter().filter(|missed| missed.reason != MissReason::Limit);
+        let missed = self.missed.iter().filter(|missed| !was_too_many(missed));
         missed.map(|missed| missed.tick).chain(self.started.iter().copied())
     }
 }
 
 /// The newest tick that was too many: it stands for those before it.
 fn dropped_until(missed: &[MissedTick]) -> Option<Timestamp> {
-    let limit = missed.iter().filter(|missed| missed.reason == MissReason::Limit);
-    limit.map(|missed| missed.tick).max()
+    missed.iter().filter(|missed| was_too_many(missed)).map(|missed| missed.tick).max()
+}
+
+/// What is merged goes by its own reason, also where it stands for many.
+fn was_too_many(missed: &MissedTick) -> bool {
+    missed.reason == MissReason::Limit || missed.count > 1
 }
 
 fn started_by(schedule: &ScheduleKey, change: &Change) -> Option<Timestamp> {
