@@ -3,7 +3,7 @@
 use super::*;
 
 /// An hourly clock whose runs of eight and nine are over, and what is left of its runs in the evening.
-fn left(keep: u32, is_failing: bool, hours: &[&'static str]) -> Vec<String> {
+fn left(keep: u32, is_failing: bool, hours: &[&str]) -> Vec<String> {
     let schedule = format!("{HOURLY}, concurrencyPolicy: Allow, history: {{keepSucceeded: {keep}}}");
     let mut story = Story::with([etl("hello", &format!("  schedule: {{{schedule}}}\n"))]);
     story.pass(time("07:59"), shows(time("07:59"), []));
@@ -18,9 +18,9 @@ fn left(keep: u32, is_failing: bool, hours: &[&'static str]) -> Vec<String> {
     }
     story.recorded.swept_at = None;
     story.pass(later(next, 600), shows(later(next, 600), []));
-    let tick = |run: &crate::run::Run| match &run.trigger {
-        Trigger::Schedule { tick, .. } => words(*tick),
-        other => panic!("{other:?}"),
+    let tick = |run: &crate::run::Run| {
+        let Trigger::Schedule { tick, .. } = &run.trigger else { panic!("{:?}", run.trigger) };
+        words(*tick)
     };
     let settled = story.recorded.runs.values().filter(|run| run.is_settled());
     let mut ticks: Vec<String> = settled.map(tick).collect();
