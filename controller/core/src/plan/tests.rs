@@ -25,6 +25,7 @@ mod comes_back;
 mod cronjob;
 mod long;
 mod newest;
+mod policies;
 mod preview;
 mod strangers;
 mod templates;

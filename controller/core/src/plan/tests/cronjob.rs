@@ -1,189 +1,199 @@
-//! What people know from Kubernetes' CronJob, as rows of our own: the cases follow its controller's tests
-//! (`pkg/controller/cronjob/cronjob_controllerv2_test.go` and `utils_test.go` of Kubernetes 1.24). Its behaviour is our
-//! `window: none` with `catchup: last`; where ours differs on purpose, the row says so.
+//! What people know from Kubernetes' CronJob, as rows of our own. The facts are those of its controller's tests,
+//! `pkg/controller/cronjob/cronjob_controllerv2_test.go` and `utils_test.go`; nothing of them is copied. Its behaviour is our
+//! `window: none` with `catchup: last`; where ours differs on purpose, the row or the comment above it says so.
+//!
+//! | group there | rows there | here | cases here |
+//! |---|---|---|---|
+//! | never ran | 17 | `hourly`; zones, and what is refused: `zones` | 12 + 19 |
+//! | ran before | 11 | `hourly`; the two whose creation fails: `existing` | 11 + 3 |
+//! | still active | 10 | `hourly`; the one that cannot be read: `existing` | 12 + 1 |
+//! | long overdue | 12 | `overdue` | 26 |
+//! | the clock moved back | 1 | `hourly` | 3 |
+//! | slow lists | 6 | `existing` | 6 |
+//! | `@every`, with the one that is left failing there | 13 + 1 | `every`, once by `every:` and once by `cron:` | 2 × 16 |
+//! | the namespace is being deleted | 1 | none: a Swarm has no namespaces, so nothing is refused for one | 0 |
+//! | a spec is edited | 6 | `edits` | 16 |
+//! | whose job it is | 4 | `existing`; the labels that say so are read where services are listed | 1 |
+//! | a job that exists already | 2 | `existing`; somebody else's is among those whose creation fails | 1 |
+//! | finished jobs are cleaned up | 2 | `history` | 5 |
+//! | next start, most recent start, time until the next | 8 + 13 + 4 | `next`; the impossible date: `zones` | 7 + 15 + 5 |
+//! | order of jobs by their start | 5 | `history`: the oldest go first | in its cases |
+//! | a job bears its nominal time | 3 | `ETL_TICK`, in `service.rs` | there |
 
 use super::*;
+
+mod edits;
+mod every;
+mod existing;
+mod history;
+mod hourly;
+mod next;
+mod overdue;
+mod zones;
 
 /// What came before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Before {
-    /// Seen after ten, so nothing yet.
-    Never,
-    /// The run of ten o'clock is over.
-    Ran,
-    /// The run of ten o'clock goes on.
-    Active,
+    /// First seen at this time, and nothing since.
+    Never(&'static str),
+    /// First seen at the one time; the run of the tick at the other is over.
+    Ran(&'static str, &'static str),
+    /// The same, and the run goes on.
+    Active(&'static str, &'static str),
 }
 
 use Before::{Active, Never, Ran};
 
-fn clock(day: i64, hour: i64, minute: i64) -> Timestamp {
-    let midnight: Timestamp = "2016-05-19T00:00:00Z".parse().expect("an instant");
-    Timestamp::from_second(midnight.as_second() + ((day * 24 + hour) * 60 + minute) * 60).expect("in range")
-}
+/// The three policies that Kubernetes has.
+const ANY: &[&str] = &["Allow", "Forbid", "Replace"];
+const ALLOW: &[&str] = &["Allow"];
+const FORBID: &[&str] = &["Forbid"];
+const REPLACE: &[&str] = &["Replace"];
+/// Kubernetes has no such policy: the tick waits for its turn.
+const QUEUE: &[&str] = &["Queue"];
 
 const HOURLY: &str = "cron: '0 * * * *', window: none, catchup: last";
+/// Ten seconds, two hours, and a million seconds: deadlines that are short, medium and long for an hourly clock.
+const SHORT: &str = "startingDeadline: 10s";
+const MEDIUM: &str = "startingDeadline: 2h";
+const LONG: &str = "startingDeadline: 1000000s";
+/// Put in force once all that came before is over.
+const SUSPENDED: &str = "suspend: true";
 
-/// A story of an hourly schedule, with the run of ten o'clock if there is one.
-fn hourly(keys: &str, before: Before) -> (Story, Option<RunKey>) {
-    let mut story = Story::with([etl("hello", &format!("  schedule: {{{HOURLY}, {keys}}}\n"))]);
-    if before == Never {
-        story.pass(clock(0, 10, 5), seen_at(clock(0, 10, 5), []));
-        return (story, None);
+/// What it is; policies under which it is so; further keys; what came before; the time of the pass; what the pass does; when the
+/// schedule is looked at next.
+type Row =
+    (&'static str, &'static [&'static str], &'static str, Before, &'static str, &'static str, &'static str);
+
+/// A time of Thursday, 19 May 2016, such as `10:01` or `10:00:02`; or of another day, as `May 26 10:00` or `2016-06-07 11:30`.
+fn time(text: &str) -> Timestamp {
+    let (day, time) = text.rsplit_once(' ').unwrap_or(("May 19", text));
+    let seconds = if time.len() == 5 { ":00" } else { "" };
+    let date = day.replace("May ", "2016-05-");
+    format!("{date}T{time}{seconds}Z").parse().expect("rows hold times")
+}
+
+/// The inverse of [`time`].
+fn words(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (date, time) = text.trim_end_matches('Z').split_once('T').expect("an instant has both");
+    let time = time.strip_suffix(":00").unwrap_or(time);
+    let day = date.replace("2016-05-", "May ");
+    if day == "May 19" { time.to_owned() } else { format!("{day} {time}") }
+}
+
+fn later(at: Timestamp, seconds: i64) -> Timestamp {
+    Timestamp::from_second(at.as_second() + seconds).expect("in range")
+}
+
+fn shows(now: Timestamp, sightings: impl IntoIterator<Item = Sighting>) -> Observed {
+    Observed { sightings: sightings.into_iter().collect(), listed_at: Some(now), ..seen([]) }
+}
+
+fn running(run: &RunKey, at: Timestamp) -> Sighting {
+    Sighting { at, ..going_on(&load(run), S::Running, "") }
+}
+
+/// The edit takes effect at the next pass.
+fn put_in_force(story: &mut Story, schedule: &str) {
+    let files = [etl("hello", &format!("  schedule: {{{schedule}}}\n"))].into();
+    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
+}
+
+/// A schedule, and what came before; with the run that goes on, if one does.
+fn history_of(schedule: &str, before: Before) -> (Story, Option<RunKey>) {
+    let at_first = schedule.replace(SUSPENDED, "suspend: false");
+    let mut story = Story::with([etl("hello", &format!("  schedule: {{{at_first}}}\n"))]);
+    let (Never(first) | Ran(first, _) | Active(first, _)) = before;
+    story.pass(time(first), shows(time(first), []));
+    let run = match before {
+        Never(_) => None,
+        Ran(_, tick) => {
+            let run = start(&mut story, time(tick));
+            end_run(&mut story, &run, later(time(tick), 10));
+            None
+        }
+        Active(_, tick) => Some(start(&mut story, time(tick))),
+    };
+    if schedule.contains(SUSPENDED) {
+        put_in_force(&mut story, schedule);
+        let (Never(last) | Ran(_, last) | Active(_, last)) = before;
+        let now = later(time(last), 20);
+        story.pass(now, shows(now, run.iter().map(|run| running(run, now))));
     }
-    story.pass(clock(0, 9, 55), seen_at(clock(0, 9, 55), []));
-    story.pass(clock(0, 10, 0), seen_at(clock(0, 10, 0), []));
-    let run = story.recorded.runs.keys().next().cloned().expect("ten o'clock has a run");
-    if before == Ran {
-        let attempt = load(&run);
-        let over = Sighting { at: clock(0, 10, 1), ..sighting(&attempt, S::Complete) };
-        story.pass(clock(0, 10, 1), seen_at(clock(0, 10, 1), [over]));
-        story.settle(clock(0, 10, 2), &attempt);
+    (story, run)
+}
+
+/// The run that a tick starts.
+fn start(story: &mut Story, tick: Timestamp) -> RunKey {
+    let plan = story.pass(tick, shows(tick, []));
+    let started = plan.changes.iter().find_map(|change| {
+        let Change::RunStarted { run, .. } = change else { return None };
+        Some(run.clone())
+    });
+    started.unwrap_or_else(|| panic!("{} starts nothing: {:?}", words(tick), plan.changes))
+}
+
+/// It succeeds, its log is kept, and its service is gone.
+fn end_run(story: &mut Story, run: &RunKey, now: Timestamp) {
+    let attempt = load(run);
+    let over = Sighting { at: now, ..sighting(&attempt, S::Complete) };
+    story.pass(now, shows(now, [over]));
+    story.settle(later(now, 1), &attempt);
+}
+
+fn missed(story: &Story) -> BTreeMap<MissReason, u64> {
+    story.recorded.schedules.get(&hello()).map(|record| record.missed_total.clone()).unwrap_or_default()
+}
+
+/// What a pass does, in words: runs that start, that wait in the queue, that are stopped; and ticks that start none, by reason.
+fn deeds(plan: &Plan, before: &BTreeMap<MissReason, u64>, after: &BTreeMap<MissReason, u64>) -> String {
+    let count = |is: fn(&Change) -> bool| plan.changes.iter().filter(|change| is(change)).count();
+    let admitted = count(|change| matches!(change, Change::RunAdmitted { .. }));
+    let starts = count(|change| matches!(change, Change::RunStarted { .. }));
+    let stops = count(|change| matches!(change, Change::RunStopping { .. }));
+    let runs = [("starts", starts), ("queues", admitted.saturating_sub(starts)), ("stops", stops)];
+    let runs =
+        runs.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what} {count}"));
+    let new = |reason: &MissReason| after[reason] - before.get(reason).copied().unwrap_or(0);
+    let ticks = after.keys().filter(|reason| new(reason) > 0);
+    let ticks = ticks.map(|reason| format!("{} {}", new(reason), reason.word()));
+    let all: Vec<String> = runs.chain(ticks).collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
+
+/// What a pass does, and when it asks for the next one.
+fn pass_of(story: &mut Story, now: Timestamp, sightings: Vec<Sighting>) -> (String, Plan) {
+    // What is forgotten of the past is looked at once an hour, and would wake before the tick does.
+    story.recorded.swept_at = Some(now);
+    let before = missed(story);
+    let plan = story.pass(now, shows(now, sightings));
+    (deeds(&plan, &before, &missed(story)), plan)
+}
+
+/// When the schedule is looked at next: the pass asks for no later one.
+fn wake_of(story: &Story, plan: &Plan, now: Timestamp) -> String {
+    let next = story.recorded.agenda.earliest_after(now);
+    assert!(next.is_none() || plan.wake_at.is_some_and(|at| Some(at) <= next), "{:?}", plan.wake_at);
+    // With nothing else to do it asks for exactly that one, or for the hourly look at what is to be forgotten.
+    let is_idle = plan.changes.iter().all(|change| matches!(change, Change::TickPlanned { .. }));
+    if is_idle && story.recorded.open_runs().next().is_none() {
+        assert_eq!(plan.wake_at, next.min(Some(later(now, 3_600))));
     }
-    (story, Some(run))
+    next.map(words).unwrap_or_default()
 }
 
-fn seen_at<const N: usize>(now: Timestamp, sightings: [Sighting; N]) -> Observed {
-    Observed { listed_at: Some(now), ..seen(sightings) }
-}
-
-/// Runs that start in a pass, and whether the run of ten o'clock is stopped.
-fn at_pass(story: &mut Story, now: Timestamp) -> (usize, bool) {
-    let plan = story.pass(now, seen_at(now, []));
-    let admitted = plan.changes.iter().filter(|change| matches!(change, Change::RunAdmitted { .. })).count();
-    (admitted, plan.changes.iter().any(|change| matches!(change, Change::RunStopping { .. })))
-}
-
-#[test]
-fn a_tick_meets_what_came_before() {
-    let (before_eleven, after_eleven) = (clock(0, 10, 59), clock(0, 11, 1));
-    let (short, long) = ("startingDeadline: 10s", "startingDeadline: 1000000s");
-    let a_week_later = clock(7, 10, 0);
-    for (what, policy, keys, before, now, started, stops) in [
-        ("never ran, not time", "Allow", "", Never, before_eleven, 0, false),
-        ("never ran, not time", "Forbid", "", Never, before_eleven, 0, false),
-        ("never ran, not time", "Replace", "", Never, before_eleven, 0, false),
-        ("never ran, is time", "Allow", "", Never, after_eleven, 1, false),
-        ("never ran, is time", "Forbid", "", Never, after_eleven, 1, false),
-        ("never ran, is time", "Replace", "", Never, after_eleven, 1, false),
-        ("never ran, is time, suspended", "Allow", "suspend: true", Never, after_eleven, 0, false),
-        ("never ran, is time, past deadline", "Allow", short, Never, after_eleven, 0, false),
-        ("never ran, is time, not past deadline", "Allow", long, Never, after_eleven, 1, false),
-        ("ran, not time", "Allow", "", Ran, before_eleven, 0, false),
-        ("ran, not time", "Forbid", "", Ran, before_eleven, 0, false),
-        ("ran, not time", "Replace", "", Ran, before_eleven, 0, false),
-        ("ran, is time", "Allow", "", Ran, after_eleven, 1, false),
-        ("ran, is time", "Forbid", "", Ran, after_eleven, 1, false),
-        ("ran, is time", "Replace", "", Ran, after_eleven, 1, false),
-        ("ran, is time, suspended", "Allow", "suspend: true", Ran, after_eleven, 0, false),
-        ("ran, is time, past deadline", "Allow", short, Ran, after_eleven, 0, false),
-        ("ran, is time, not past deadline", "Allow", long, Ran, after_eleven, 1, false),
-        ("active, not time", "Allow", "", Active, before_eleven, 0, false),
-        ("active, not time", "Forbid", "", Active, before_eleven, 0, false),
-        ("active, not time", "Replace", "", Active, before_eleven, 0, false),
-        ("active, is time", "Allow", "", Active, after_eleven, 1, false),
-        ("active, is time", "Forbid", "", Active, after_eleven, 0, false),
-        ("active, is time", "Replace", "", Active, after_eleven, 1, true),
-        // Kubernetes has no such policy: the tick waits for its turn.
-        ("active, is time", "Queue", "", Active, after_eleven, 1, false),
-        ("active, is time, past deadline", "Allow", short, Active, after_eleven, 0, false),
-        ("active, is time, not past deadline", "Allow", long, Active, after_eleven, 1, false),
-        ("long overdue, not past deadline", "Allow", long, Ran, a_week_later, 1, false),
-        ("long overdue, not past deadline", "Forbid", long, Ran, a_week_later, 1, false),
-        ("long overdue, not past deadline", "Replace", long, Ran, a_week_later, 1, false),
-        ("long overdue, no deadline", "Allow", "", Ran, a_week_later, 1, false),
-        ("long overdue, no deadline", "Forbid", "", Ran, a_week_later, 1, false),
-        ("long overdue, no deadline", "Replace", "", Ran, a_week_later, 1, false),
-        ("long overdue, past a short deadline but for now", "Allow", short, Ran, a_week_later, 1, false),
-        ("long overdue, past a short deadline but for now", "Forbid", short, Ran, a_week_later, 1, false),
-        ("long overdue, past a short deadline", "Allow", short, Ran, clock(7, 10, 30), 0, false),
-    ] {
-        // A suspension begins after the run of ten o'clock, as it does there.
-        let comma = if keys.is_empty() { "" } else { ", " };
-        let policy_keys = format!("concurrencyPolicy: {policy}{comma}{keys}");
-        let before = if keys.starts_with("suspend") { Never } else { before };
-        let (mut story, _) = hourly(&policy_keys, before);
-        assert_eq!(at_pass(&mut story, now), (started, stops), "{what}, {policy}");
-    }
-}
-
-#[test]
-fn a_run_that_is_not_seen_yet_is_not_started_again() {
-    // Kubernetes relies on lists of jobs that may lag; the record of a run is durable before its service exists.
-    for policy in ["Allow", "Forbid", "Replace"] {
-        let (mut story, _) = hourly(&format!("concurrencyPolicy: {policy}"), Active);
-        for seconds in [1, 2, 61] {
-            let now = Timestamp::from_second(clock(0, 10, 0).as_second() + seconds).expect("in range");
-            assert_eq!(at_pass(&mut story, now), (0, false), "{policy}, {seconds} s later");
+fn check(clock: &str, rows: &[Row]) {
+    for (what, policies, keys, before, now, does, wake) in rows {
+        for policy in *policies {
+            let comma = if keys.is_empty() { "" } else { ", " };
+            let schedule = format!("{clock}, concurrencyPolicy: {policy}{comma}{keys}");
+            let (mut story, run) = history_of(&schedule, *before);
+            let now = time(now);
+            let list = run.iter().map(|run| running(run, now)).collect();
+            let (actual, plan) = pass_of(&mut story, now, list);
+            let next = wake_of(&story, &plan, now);
+            assert_eq!((actual.as_str(), next.as_str()), (*does, *wake), "{what}, {schedule}");
         }
     }
-}
-
-#[test]
-fn a_clock_that_is_set_back_starts_nothing_again() {
-    let (mut story, _) = hourly("concurrencyPolicy: Forbid", Ran);
-    assert_eq!(at_pass(&mut story, clock(0, 9, 59)), (0, false));
-    assert_eq!(at_pass(&mut story, clock(0, 10, 0)), (0, false), "ten o'clock comes a second time");
-    assert_eq!(at_pass(&mut story, clock(0, 11, 0)), (1, false), "eleven o'clock is new");
-}
-
-#[test]
-fn a_tick_missed_by_its_deadline_stays_missed_when_the_deadline_is_edited() {
-    let (mut story, _) = hourly("startingDeadline: 10s", Ran);
-    assert_eq!(at_pass(&mut story, clock(0, 11, 1)), (0, false));
-    let files = [etl("hello", &format!("  schedule: {{{HOURLY}, startingDeadline: 1h}}\n"))].into();
-    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
-    assert_eq!(at_pass(&mut story, clock(0, 11, 2)), (0, false), "what is decided stays decided");
-    assert_eq!(
-        at_pass(&mut story, clock(0, 12, 59)),
-        (1, false),
-        "noon is late, and within the new deadline"
-    );
-}
-
-#[test]
-fn an_edited_clock_begins_anew_and_starts_nothing_for_the_past() {
-    let (mut story, _) = hourly("concurrencyPolicy: Allow", Ran);
-    let files = [etl("hello", "  schedule: {cron: '*/1 * * * *', window: none, catchup: last}\n")].into();
-    story.desired = Desired::build(&files, &BTreeMap::new(), &story.desired);
-    assert_eq!(
-        at_pass(&mut story, clock(0, 10, 40)),
-        (0, false),
-        "the minutes since ten are not made up for"
-    );
-    assert_eq!(at_pass(&mut story, clock(0, 10, 41)), (1, false));
-}
-
-#[test]
-fn as_many_starts_as_are_unmet() {
-    // Kubernetes lists what is unmet and gives up beyond a hundred; here nothing is ever given up, and the rest is counted.
-    let overdue = |days: i64| clock(days, 11, 5);
-    for (what, catchup, now, started, missed) in [
-        ("none is due yet", "all", clock(0, 10, 59), 0, 0),
-        ("one is due", "all", clock(0, 11, 5), 1, 0),
-        ("two are due", "all", clock(0, 12, 5), 2, 0),
-        ("two are due, and the newest counts", "last", clock(0, 12, 5), 1, 1),
-        ("ten days are due", "last", overdue(10), 1, 240),
-        ("ten days are due", "all", overdue(10), 100, 141),
-        ("ten days are due, and nobody minds", "none", overdue(10), 0, 241),
-    ] {
-        let keys = format!("cron: '0 * * * *', window: none, concurrencyPolicy: Allow, catchup: {catchup}");
-        let mut story = Story::with([etl("hello", &format!("  schedule: {{{keys}}}\n"))]);
-        story.pass(clock(0, 10, 5), seen_at(clock(0, 10, 5), []));
-        assert_eq!(at_pass(&mut story, now).0, started, "{what}, catchup: {catchup}");
-        let record = &story.recorded.schedules[&hello()];
-        assert_eq!(record.missed_total.values().sum::<u64>(), missed, "{what}, catchup: {catchup}");
-    }
-}
-
-#[test]
-fn a_day_that_never_comes_is_refused_and_a_rare_one_is_found() {
-    let never = crate::spec::parse_file(
-        "x.etl.yaml",
-        etl("hello", "  schedule: {cron: '0 0 31 2 *'}\n").1.text.as_bytes(),
-    );
-    assert!(never.faults.iter().any(|fault| fault.message.contains("never fires")), "{:?}", never.faults);
-    let leap = crate::fixtures::schedule("cron: '59 23 29 2 *'");
-    let next = crate::plan::tick::next_tick(&leap, clock(0, 0, 0), clock(0, 0, 0));
-    assert_eq!(next.map(|tick| tick.to_string()).as_deref(), Some("2020-02-29T23:59:00Z"));
 }
