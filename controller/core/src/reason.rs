@@ -28,6 +28,12 @@ pub enum WaitsFor {
         /// How many there may be.
         limit: u32,
     },
+    /// The schedule that started it is suspended.
+    Suspended {
+        /// Until then; until somebody resumes it, if none.
+        #[schemars(with = "Option<String>")]
+        until: Option<Timestamp>,
+    },
     /// Other tasks of the run.
     Dependencies {
         /// Which.
@@ -82,6 +88,8 @@ impl std::fmt::Display for WaitsFor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ActiveRuns { active, limit } => write!(f, "{active} of {limit} active runs of its ETL"),
+            Self::Suspended { until: Some(until) } => write!(f, "its schedule, suspended until {until}"),
+            Self::Suspended { until: None } => write!(f, "its schedule to be resumed"),
             Self::Dependencies { tasks } => write!(f, "{}", tasks.join(", ")),
             Self::Slot { used, limit, place } => {
                 write!(f, "a slot: {used} of {limit} are used, it is number {place} in the queue")

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::draft::Draft;
 use super::flow::explain_dependencies;
 use super::tick::policy_of;
+use super::waiting;
 use crate::change::Change;
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::SwarmHealth;
@@ -17,6 +18,9 @@ use crate::run::{Run, TaskRun};
 
 pub(super) fn admit(draft: &mut Draft) {
     for (run, waits_for) in give_places(draft) {
+        if let WaitsFor::Suspended { until: Some(until) } = waits_for {
+            draft.wake(until);
+        }
         draft.explain(&run, None, waits_for);
     }
     let open = draft.open_runs();
@@ -44,6 +48,13 @@ pub(super) fn give_places(draft: &mut Draft) -> Vec<(RunKey, WaitsFor)> {
             continue;
         }
         let limit = bound(draft, run);
+        if let Some(held) = waiting::hold(draft, run) {
+            waiting.push((key.clone(), held));
+            continue;
+        }
+        if waiting::is_too_late(draft, key) {
+            continue;
+        }
         let active = active.entry(key.etl.clone()).or_default();
         if *active >= limit {
             waiting.push((key.clone(), WaitsFor::ActiveRuns { active: *active, limit }));

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::tick::look_ahead;
 use super::upstream;
+use super::waiting::suspended_now;
 use crate::change::Change;
 use crate::desired::ScheduleObject;
 use crate::name::RunKey;
@@ -37,17 +38,12 @@ fn suspend_after_failures(draft: &mut Draft, schedule: &Schedule, run: &Run) {
         return;
     };
     let failed = run.end.as_ref().is_some_and(|end| end.state.is_failure());
-    if !failed || record.failures < limit || is_suspended(record, draft.now) {
+    if !failed || record.failures < limit || suspended_now(record, draft.now).is_some() {
         return;
     }
     let reason = format!("TooManyFailures: {limit} runs in a row failed, the last one {}", run.key.name());
     let suspension = Suspension { by: BREAKER.to_owned(), reason, since: draft.now, until: None };
     draft.change(Change::Suspended { schedule: schedule.key.clone(), suspension });
-}
-
-fn is_suspended(record: &ScheduleRecord, now: Timestamp) -> bool {
-    let lasts = |suspension: &Suspension| suspension.until.is_none_or(|until| now < until);
-    record.suspension.as_deref().is_some_and(lasts)
 }
 
 fn count_from_here(draft: &mut Draft, object: &Arc<ScheduleObject>) {

@@ -9,7 +9,7 @@ use super::cut::{Grid, Rule};
 use super::draft::Draft;
 use super::request::{Answer, admitted, checked, done, in_force, refusal, refuse};
 use super::tick::next_tick;
-use super::{admission, flow};
+use super::{admission, flow, waiting};
 use crate::backfill::{Backfill, BackfillEnd, BackfillRecord, Progress, Reprocess};
 use crate::change::Change;
 use crate::desired::{Desired, EtlObject, ScheduleObject};
@@ -311,7 +311,10 @@ fn admit_run(
 
 /// Whether a run that is no backfill's waits for its place among its ETL's active runs.
 fn live_run_waits(draft: &Draft, etl: &EtlKey) -> bool {
-    let waits = |run: &&Run| run.started_at.is_none() && run.stopping.is_none();
+    // What a suspension holds back holds up nothing else.
+    let waits = |run: &&Run| {
+        run.started_at.is_none() && run.stopping.is_none() && waiting::hold(draft, run).is_none()
+    };
     draft.unfinished_of(etl).iter().any(|run| waits(run) && run.trigger.backfill().is_none())
 }
 

@@ -13,6 +13,7 @@ mod beside;
 mod catchup;
 mod concurrency;
 mod cut;
+mod deadline;
 mod draft;
 mod flow;
 mod newest;
@@ -29,6 +30,7 @@ mod tests;
 pub mod tick;
 mod upstream;
 mod verdict;
+mod waiting;
 mod webhook;
 
 use jiff::Timestamp;

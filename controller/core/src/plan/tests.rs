@@ -31,6 +31,7 @@ mod strangers;
 mod templates;
 mod trigger_edges;
 mod triggers;
+mod waiting;
 mod webhooks;
 mod windows;
 

@@ -13,14 +13,14 @@ use super::draft::Draft;
 use super::flow;
 use super::newest::{count, newest_ticks};
 use super::request::admitted;
-use super::{after, anchor, upstream};
+use super::{after, anchor, deadline, upstream, waiting};
 use crate::change::Change;
 use crate::cron::{Cron, next_every};
 use crate::desired::{EtlObject, ScheduleObject};
 use crate::ledger::LedgerKey;
 use crate::name::{RunKey, ScheduleKey};
 use crate::observed::SwarmHealth;
-use crate::outcome::{EndState, StopReason};
+use crate::outcome::StopReason;
 use crate::recorded::{MissReason, MissedTick, ScheduleRecord, Suspension};
 use crate::run::{Run, Trigger};
 use crate::spec::{ConcurrencyPolicy, ParamValue, Schedule, When, check_param_values};
@@ -186,7 +186,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let due = due(draft, schedule, &record, now);
     let Some(newest) = due.ticks.last().copied() else { return };
     let steps = catchup::steps(schedule, &due, record.window_end, now, |tick| {
-        refused_by_clock(schedule, &record, tick, now, draft.now)
+        refused_by_clock(schedule, &record, tick, draft.now)
     });
     let mut missed: Vec<MissedTick> = Vec::new();
     for step in &steps {
@@ -236,18 +236,16 @@ fn refused_by_clock(
     record: &ScheduleRecord,
     tick: Timestamp,
     now: Timestamp,
-    real_now: Timestamp,
 ) -> Option<MissReason> {
     // What came before the suspension and was not decided then does not start while it lasts either.
     let covers = |suspension: &Suspension, at: Timestamp| {
         suspension.since <= at && suspension.until.is_none_or(|until| at < until)
     };
-    let suspended = |suspension: &Suspension| covers(suspension, tick) || covers(suspension, real_now);
+    let suspended = |suspension: &Suspension| covers(suspension, tick) || covers(suspension, now);
     if schedule.suspend || record.suspension.as_deref().is_some_and(suspended) {
         return Some(MissReason::Suspended);
     }
-    let late = |deadline: SignedDuration| now.duration_since(tick) > deadline;
-    schedule.starting_deadline.is_some_and(late).then_some(MissReason::Deadline)
+    deadline::last_start(schedule, tick).is_some_and(|last| last < now).then_some(MissReason::Deadline)
 }
 
 fn start(
@@ -287,7 +285,7 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
         Fate::Admit => {}
         Fate::AdmitAndDropOldest => {
             if let Some(oldest) = queued.first().map(|key| (*key).clone()) {
-                drop_queued(draft, schedule, &oldest);
+                waiting::give_way(draft, schedule, &oldest);
             }
         }
         Fate::Replace => {
@@ -304,19 +302,10 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
 /// Runs of an ETL that are not over, with the schedule in whose queue they wait, if they do. A run that is retried waits for its
 /// place as well, and is nobody's to drop.
 fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Option<ScheduleKey>> {
-    let is_new = |run: &Run| run.tasks.values().all(|task| task.attempts.is_empty());
-    let waits = |run: &Run| run.started_at.is_none() && is_new(run);
-    let queue = |run: &Run| run.trigger.schedule().filter(|_| waits(run)).cloned();
+    let queue = |run: &Run| run.trigger.schedule().filter(|_| waiting::is_new(run)).cloned();
     // A backfill neither takes a tick's place nor is stopped for one: its runs give way by themselves.
     let live = draft.unfinished_of(etl).into_iter().filter(|run| run.trigger.backfill().is_none());
     live.map(|run| (run.key.clone(), queue(run))).collect()
-}
-
-fn drop_queued(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {
-    let limit = schedule.catchup_limit;
-    let message = format!("gave way to a newer tick: at most {limit} wait in its schedule's queue");
-    let (state, at) = (EndState::Cancelled, draft.now);
-    draft.change(Change::RunEnded { run: run.clone(), state, at, message });
 }
 
 fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunKey, step: &Step) {

@@ -31,7 +31,11 @@ enum Fate<'a> {
 /// All ticks that are known, in no order.
 pub fn ticks(recorded: &Recorded) -> impl Iterator<Item = Tick<'_>> {
     let started = recorded.runs.values().filter_map(|run| match &run.trigger {
-        Trigger::Schedule { schedule, tick } => Some(Tick { schedule, at: *tick, fate: Fate::Run(run) }),
+        // One that gave way, or waited for too long, is among the missed ones.
+        Trigger::Schedule { schedule, tick } if !is_listed_as_missed(recorded, schedule, *tick, run) => {
+            Some(Tick { schedule, at: *tick, fate: Fate::Run(run) })
+        }
+        Trigger::Schedule { .. } => None,
         Trigger::Manual { .. }
         | Trigger::Rerun { .. }
         | Trigger::Backfill { .. }
@@ -43,6 +47,12 @@ pub fn ticks(recorded: &Recorded) -> impl Iterator<Item = Tick<'_>> {
         record.missed.iter().map(move |missed| Tick { schedule, at: missed.tick, fate: Fate::Missed(missed) })
     });
     started.chain(missed)
+}
+
+fn is_listed_as_missed(recorded: &Recorded, schedule: &ScheduleKey, tick: Timestamp, run: &Run) -> bool {
+    let never_started = run.end.is_some() && run.started_at.is_none();
+    let record = recorded.schedules.get(schedule).filter(|_| never_started);
+    record.is_some_and(|record| record.missed.iter().any(|missed| missed.tick == tick))
 }
 
 /// A tick, whole.

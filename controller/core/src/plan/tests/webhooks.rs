@@ -123,7 +123,13 @@ fn what_is_no_webhook_is_not_called() {
 fn a_call_meets_open_runs_as_a_tick_does() {
     for (keys, calls, expected, then, misses) in [
         ("", 3, "created", "active waits waits", vec![]),
-        (", concurrencyPolicy: Queue, catchupLimit: 1", 3, "created", "active over waits", vec![]),
+        (
+            ", concurrencyPolicy: Queue, catchupLimit: 1",
+            3,
+            "created",
+            "active over waits",
+            vec![(MissReason::Limit, 1)],
+        ),
         (", concurrencyPolicy: Forbid", 1, "created", "active", vec![]),
         (", concurrencyPolicy: Forbid", 3, "Conflict", "active", vec![(MissReason::Forbid, 2)]),
         (", concurrencyPolicy: Allow", 2, "created", "active active", vec![]),

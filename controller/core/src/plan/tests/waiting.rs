@@ -1,0 +1,82 @@
+//! Runs that wait for their first start: held by a suspension, too late for it, or one too many.
+
+use super::triggers::{key, scheduled};
+use super::*;
+use crate::recorded::Suspension;
+use crate::view::ticks;
+
+/// The run of tick 100 goes on, that of tick 200 waits for its place.
+fn one_waits(keys: &str) -> Story {
+    let mut story = Story::with([scheduled("hello", &format!("every: 100s{keys}"))]);
+    for second in [0, 100, 200] {
+        story.quiet(second);
+    }
+    story
+}
+
+/// What became of the runs of ticks 200 and 300, and of ticks that start none.
+fn became(story: &Story) -> (Vec<&'static str>, Vec<(MissReason, u64)>) {
+    let state = |tick: i64| {
+        let run = story.recorded.runs.values().find(|run| run.trigger.tick() == Some(at(tick)))?;
+        Some(match (&run.end, run.started_at) {
+            (Some(end), _) => end.state.word(),
+            (None, Some(_)) => "active",
+            (None, None) => "waits",
+        })
+    };
+    ([200, 300].into_iter().filter_map(state).collect(), story.missed("hello"))
+}
+
+#[test]
+fn a_run_that_waits_for_longer_than_its_deadline_never_starts() {
+    let deadline = (MissReason::Deadline, 1);
+    for (keys, free_at, state, missed) in [
+        ("", 299, "active", vec![]),
+        (", startingDeadline: 60s", 260, "active", vec![]),
+        (", startingDeadline: 60s", 261, "Cancelled", vec![deadline]),
+        (", startingDeadline: 2m", 299, "active", vec![]),
+    ] {
+        let mut story = one_waits(keys);
+        story.finish(free_at, "hello", S::Complete);
+        assert_eq!(became(&story), (vec![state], missed), "{keys}, free at {free_at}");
+    }
+}
+
+#[test]
+fn the_pass_after_a_deadline_comes_by_itself() {
+    let mut story = one_waits(", startingDeadline: 60s");
+    let wake_at = story.quiet(210).wake_at.expect("a deadline is ahead");
+    assert!(at(260) < wake_at && wake_at < at(261), "{wake_at}");
+    story.pass(wake_at, Observed { listed_at: Some(wake_at), ..seen([]) });
+    assert_eq!(became(&story), (vec!["Cancelled"], vec![(MissReason::Deadline, 1)]));
+    let ticks = ticks(&story.recorded).filter(|tick| tick.at == at(200)).count();
+    assert_eq!(ticks, 1, "a tick is listed once");
+}
+
+#[test]
+fn a_suspension_holds_what_waits_and_nothing_that_somebody_asked_for() {
+    let mut story = one_waits("");
+    let suspension =
+        Suspension { by: "ana".into(), reason: "moving".into(), since: at(210), until: Some(at(290)) };
+    let record = story.recorded.schedules.get_mut(&key("hello")).expect("it was seen");
+    record.suspension = Some(Box::new(suspension));
+    story.finish(220, "hello", S::Complete);
+    let plan = story.quiet(221);
+    assert_eq!(became(&story), (vec!["waits"], vec![]));
+    assert!(plan.reasons.iter().any(|reason| reason.waits_for.to_string().contains("suspended until")));
+    assert_eq!(plan.wake_at, Some(at(290)));
+    let asked = story.run(at(230), "now");
+    assert!(story.recorded.runs[&asked].started_at.is_some(), "what is held holds up nothing");
+    story.finish(240, "hello", S::Complete);
+    story.quiet(290);
+    assert_eq!(became(&story), (vec!["active"], vec![]), "it goes on when the suspension is over");
+}
+
+#[test]
+fn what_gives_way_in_the_queue_is_a_missed_tick() {
+    let mut story = one_waits(", catchupLimit: 1");
+    story.quiet(300);
+    assert_eq!(became(&story), (vec!["Cancelled", "waits"], vec![(MissReason::Limit, 1)]));
+    let ticks = ticks(&story.recorded).filter(|tick| tick.at == at(200)).count();
+    assert_eq!(ticks, 1, "a tick is listed once");
+}
