@@ -2,14 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::{Condition, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View};
-use crate::cron::Cron;
+use super::{
+    Condition, HistoryView, InputView, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View,
+    WebhookView,
+};
+use crate::cron::{Cron, Dst};
 use crate::desired::ScheduleObject;
 use crate::plan::after::BREAKER;
 use crate::plan::tick::{delay, next_due, next_tick};
 use crate::recorded::{Recorded, ScheduleRecord, Suspension};
-use crate::spec::{ConcurrencyPolicy, Inputs, Schedule, When};
+use crate::spec::{ConcurrencyPolicy, History, Inputs, Schedule, When};
 use crate::units::format_duration;
+
+/// How many ticks are foretold.
+const NEXT_TICKS: usize = 3;
 
 /// A schedule, whole.
 pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestamp) -> ScheduleView {
@@ -27,26 +33,62 @@ pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestam
         conditions: vec![ready(recorded, object), suspended(schedule, suspension)],
         last_tick: record.and_then(|record| record.last_tick),
         next_tick: due_next(schedule, record, now),
+        next_ticks: next_ticks(schedule, record, now),
+        start_delay_seconds: (!schedule.jitter.is_zero()).then(|| delay(schedule).as_secs_f64()),
         window_end: record.and_then(|record| record.window_end),
         missed: missed.map(|(reason, count)| (reason.word().to_owned(), *count)).collect(),
+        inputs: inputs(schedule, record),
+        webhook: webhook(schedule, record),
+        failures: record.map_or(0, |record| record.failures),
         suspended_by: suspension.map(|suspension| suspension.by.clone()),
         suspended_until: suspension.and_then(|suspension| suspension.until),
     };
     View::of("Schedule", metadata, schedule_spec(schedule), status)
 }
 
-/// The next tick that is not decided yet: it stays in the past when the controller does not keep up.
+/// When the next tick that is not decided yet starts its run: it stays in the past when the controller does not keep up.
 /// None while the schedule is suspended, or if it never fires again.
 pub fn due_next(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Timestamp) -> Option<Timestamp> {
+    // As its runs see it: later by its share of the jitter.
+    let tick = first_due(schedule, record, now);
+    tick.map(|tick| tick.saturating_add(delay(schedule)).unwrap_or(tick))
+}
+
+fn next_ticks(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Timestamp) -> Vec<Timestamp> {
+    let first_seen = record.map_or(now, |record| record.first_seen);
+    let first = first_due(schedule, record, now);
+    std::iter::successors(first, |tick| next_tick(schedule, first_seen, *tick)).take(NEXT_TICKS).collect()
+}
+
+fn first_due(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Timestamp) -> Option<Timestamp> {
     if schedule.suspend || record.is_some_and(|record| suspension_at(record, now).is_some()) {
         return None;
     }
-    let tick = match record {
+    match record {
         Some(record) => next_due(schedule, record),
         None => next_tick(schedule, now, now),
+    }
+}
+
+fn inputs(schedule: &Schedule, record: Option<&ScheduleRecord>) -> Vec<InputView> {
+    let When::Inputs(inputs) = &schedule.when else { return Vec::new() };
+    let view = |input: String| {
+        let brought = record.and_then(|record| record.inputs.get(&input));
+        let windows = brought.into_iter().flat_map(|brought| brought.windows.iter());
+        InputView {
+            run: brought.map(|brought| brought.run.to_string()),
+            at: brought.map(|brought| brought.at),
+            windows: windows.map(Into::into).collect(),
+            input,
+        }
     };
-    // As its runs see it: later by its share of the jitter.
-    tick.map(|tick| tick.saturating_add(delay(schedule)).unwrap_or(tick))
+    inputs.ids().map(view).collect()
+}
+
+fn webhook(schedule: &Schedule, record: Option<&ScheduleRecord>) -> Option<WebhookView> {
+    let When::Webhook(_) = &schedule.when else { return None };
+    let path = format!("/hooks/{}/{}", schedule.key.project, schedule.key.name);
+    Some(WebhookView { path, deliveries: record.map_or(0, |record| record.deliveries.len()) })
 }
 
 /// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.
@@ -89,6 +131,7 @@ fn schedule_spec(schedule: &Schedule) -> ScheduleSpecView {
         etl: schedule.etl.to_string(),
         when: when_words(schedule),
         timezone: zone_name(schedule),
+        dst: dst_word(schedule).map(str::to_owned),
         concurrency_policy: policy_word(schedule.concurrency).to_owned(),
         starting_deadline: schedule.starting_deadline.map(format_duration),
         suspend: schedule.suspend,
@@ -98,7 +141,22 @@ fn schedule_spec(schedule: &Schedule) -> ScheduleSpecView {
         start_at: schedule.start_at,
         end_at: schedule.end_at,
         jitter: (!schedule.jitter.is_zero()).then(|| format_duration(schedule.jitter)),
+        suspend_after_failures: schedule.suspend_after_failures,
+        history: history(schedule.history),
     }
+}
+
+fn dst_word(schedule: &Schedule) -> Option<&'static str> {
+    match &schedule.when {
+        When::Cron { dst: Dst::Once, .. } => Some("once"),
+        When::Cron { dst: Dst::WallClock, .. } => Some("wallClock"),
+        When::Every(_) | When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => None,
+    }
+}
+
+fn history(history: History) -> Option<HistoryView> {
+    let History { keep_succeeded, keep_failed } = history;
+    (history != History::default()).then_some(HistoryView { keep_succeeded, keep_failed })
 }
 
 fn policy_word(policy: ConcurrencyPolicy) -> &'static str {

@@ -30,29 +30,32 @@ enum Fate<'a> {
 
 /// All ticks that are known, in no order.
 pub fn ticks(recorded: &Recorded) -> impl Iterator<Item = Tick<'_>> {
-    let started = recorded.runs.values().filter_map(|run| match &run.trigger {
-        // One that gave way, or waited for too long, is among the missed ones.
-        Trigger::Schedule { schedule, tick } if !is_listed_as_missed(recorded, schedule, *tick, run) => {
-            Some(Tick { schedule, at: *tick, fate: Fate::Run(run) })
-        }
-        Trigger::Schedule { .. } => None,
-        Trigger::Manual { .. }
-        | Trigger::Rerun { .. }
-        | Trigger::Backfill { .. }
-        | Trigger::Upstream { .. }
-        | Trigger::Webhook { .. }
-        | Trigger::Adopted => None,
-    });
+    let started = recorded.runs.values().filter_map(started_by);
+    // One that gave way, or waited for too long, is among the missed ones.
+    let started = started.filter(|tick| !is_listed_as_missed(recorded, tick));
     let missed = recorded.schedules.iter().flat_map(|(schedule, record)| {
         record.missed.iter().map(move |missed| Tick { schedule, at: missed.tick, fate: Fate::Missed(missed) })
     });
     started.chain(missed)
 }
 
-fn is_listed_as_missed(recorded: &Recorded, schedule: &ScheduleKey, tick: Timestamp, run: &Run) -> bool {
+fn started_by(run: &Run) -> Option<Tick<'_>> {
+    let (schedule, at) = match &run.trigger {
+        Trigger::Schedule { schedule, tick } => (schedule, *tick),
+        // No clock names these: they came when their run was recorded.
+        Trigger::Upstream { schedule, .. } | Trigger::Webhook { schedule, .. } => (schedule, run.admitted_at),
+        Trigger::Manual { .. } | Trigger::Rerun { .. } | Trigger::Backfill { .. } | Trigger::Adopted => {
+            return None;
+        }
+    };
+    Some(Tick { schedule, at, fate: Fate::Run(run) })
+}
+
+fn is_listed_as_missed(recorded: &Recorded, tick: &Tick<'_>) -> bool {
+    let Fate::Run(run) = tick.fate else { return false };
     let never_started = run.end.is_some() && run.started_at.is_none();
-    let record = recorded.schedules.get(schedule).filter(|_| never_started);
-    record.is_some_and(|record| record.missed.iter().any(|missed| missed.tick == tick))
+    let record = recorded.schedules.get(tick.schedule).filter(|_| never_started);
+    record.is_some_and(|record| record.missed.iter().any(|missed| missed.tick == tick.at))
 }
 
 /// A tick, whole.

@@ -20,6 +20,8 @@ mod request;
 mod run;
 mod schedule;
 #[cfg(test)]
+mod schedule_tests;
+#[cfg(test)]
 mod tests;
 mod window;
 #[cfg(test)]
@@ -44,7 +46,7 @@ pub use request::{
     RetryRequest, RunRequest, SuspendRequest,
 };
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
-pub use schedule::{ScheduleSpecView, ScheduleStatusView};
+pub use schedule::{HistoryView, InputView, ScheduleSpecView, ScheduleStatusView, WebhookView};
 pub use window::{
     SpanView, TickSpecView, TickStatusView, TickView, WindowRuleView, WindowSpecView, WindowStatusView,
     WindowView,

@@ -224,6 +224,27 @@ fn ticks_are_runs_and_what_was_missed() {
 }
 
 #[test]
+fn what_others_started_came_when_its_run_was_recorded() {
+    let upstream = Trigger::Upstream { schedule: rna(), inputs: BTreeMap::new() };
+    let webhook = Trigger::Webhook { schedule: rna(), delivery: "d1".into() };
+    for (trigger, is_shown) in [
+        (upstream, true),
+        (webhook, true),
+        (Trigger::Manual { user: "ann".into() }, false),
+        (Trigger::Rerun { user: "ann".into(), of: run((0, 10), "Failed").key, tick: Some(at(10)) }, false),
+        (Trigger::Adopted, false),
+    ] {
+        let what = format!("{trigger:?}");
+        let run = Run { trigger, admitted_at: at(43), started_at: Some(at(45)), ..run((0, 10), "Running") };
+        let recorded = recorded(ledger(&[]), vec![run]);
+        let views: Vec<TickView> =
+            ticks(&recorded).map(|tick| tick_view(&Desired::default(), &tick)).collect();
+        let shown = views.first().map(|view| (seconds(view.spec.tick), view.status.delay_seconds));
+        assert_eq!(shown, is_shown.then_some((43, Some(2.0))), "{what}");
+    }
+}
+
+#[test]
 fn runs_and_schedules_say_their_windows() {
     let shown = run_view(&Recorded::default(), &[], &run((0, 10), "Running"), false).spec.window;
     assert_eq!(shown, Some(SpanView { start: at(0), end: at(10) }));

@@ -1,8 +1,6 @@
 //! `etlctl describe schedule/NAME`: its clock, its next ticks in its own zone and in the reader's, and who stopped it.
 
-use etl_core::cron::{Cron, Dst};
-use etl_core::units::parse_duration;
-use etl_core::view::{ScheduleView, WindowRuleView};
+use etl_core::view::{HistoryView, InputView, ScheduleView, WebhookView, WindowRuleView};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::describe::{Facts, part};
@@ -13,9 +11,6 @@ use crate::columns::{Look, find, pairs};
 use crate::failure::Failure;
 use crate::span;
 use crate::table::{Cell, Table};
-
-/// How many ticks are foretold.
-const TICKS: usize = 3;
 
 /// Everything about a schedule.
 pub async fn text(client: &Client, project: &str, name: &str, look: &Look) -> Result<String, Failure> {
@@ -30,9 +25,15 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
     facts.add("Schedule", name).add("Project", project).add("ETL", &spec.etl);
     facts.add("When", &spec.when).maybe("Time zone", Some(&spec.timezone));
     facts.add("Concurrency", &spec.concurrency_policy);
+    facts.maybe("Clock changes", spec.dst.as_ref());
     facts.maybe("Starting deadline", spec.starting_deadline.as_ref());
     facts.add("Window", spec.window.as_ref().map_or_else(|| "none".to_owned(), window_words));
     facts.add("Catch-up", catchup_words(schedule)).maybe("Jitter", spec.jitter.as_ref());
+    let delay = status.start_delay_seconds.map(|seconds| format!("{seconds:.1}s after its ticks"));
+    facts.maybe("Starts", delay);
+    facts.maybe("Webhook", status.webhook.as_ref().map(webhook_words));
+    facts.maybe("History", spec.history.as_ref().map(history_words));
+    facts.maybe("Failures", failures_words(schedule));
     facts.maybe("Start at", when(spec.start_at, look)).maybe("End at", when(spec.end_at, look));
     for kind in ["Ready", "Suspended"] {
         if let Some(condition) = find(&status.conditions, kind) {
@@ -42,6 +43,7 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
     }
     facts.maybe("Suspended by", status.suspended_by.as_ref());
     facts.maybe("Suspended until", when(status.suspended_until, look));
+    facts.maybe("Created", when(schedule.metadata.creation_timestamp, look));
     facts.maybe("Last tick", when(status.last_tick, look));
     facts.maybe("Next window from", when(status.window_end, look));
     facts.maybe("Missed ticks", Some(pairs(&status.missed)));
@@ -53,6 +55,7 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
         spec.etl
     );
     facts.render(false)
+        + &part("Waits for", &inputs_table(schedule, look))
         + &part("Next ticks", &ticks_table(schedule, look))
         + &part("Next", &crate::safe::block(&next))
 }
@@ -81,50 +84,48 @@ pub fn ticks_table(schedule: &ScheduleView, look: &Look) -> String {
             Cell::new(wait),
         ]
     };
-    let rows: Vec<Vec<Cell>> = ticks(schedule, &zone).iter().map(row).collect();
+    let rows: Vec<Vec<Cell>> = schedule.status.next_ticks.iter().map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
     Table::new(vec!["IN ITS ZONE", "HERE", "IN"]).render(&rows, false)
 }
 
-/// The server knows the first; those after it follow from the schedule's words, where these can be read.
-fn ticks(schedule: &ScheduleView, zone: &TimeZone) -> Vec<Timestamp> {
-    let mut ticks: Vec<Timestamp> = schedule.status.next_tick.into_iter().collect();
-    while let Some(last) = ticks.last().copied().filter(|_| ticks.len() < TICKS) {
-        let next = after(&schedule.spec.when, last, zone);
-        match next.filter(|next| schedule.spec.end_at.is_none_or(|end| *next <= end)) {
-            Some(next) => ticks.push(next),
-            None => break,
-        }
+/// What it waits for with `on`, and what of that came since its last start.
+fn inputs_table(schedule: &ScheduleView, look: &Look) -> String {
+    let row = |input: &InputView| {
+        let windows: Vec<String> =
+            input.windows.iter().filter_map(|window| look.window(Some(*window))).collect();
+        vec![
+            Cell::new(&input.input),
+            Cell::maybe(input.run.as_ref()),
+            Cell::maybe(look.time(input.at)),
+            Cell::new(if windows.is_empty() { "-".to_owned() } else { windows.join(", ") }),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = schedule.status.inputs.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
     }
-    ticks
+    Table::new(vec!["INPUT", "SUCCEEDED", "AGE", "WINDOWS"]).render(&rows, false)
 }
 
-fn after(when: &str, last: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-    if let Some(period) = when.strip_prefix("every ") {
-        return last.checked_add(parse_duration(period).ok()?).ok();
+/// How many failures in a row there are, and how many suspend it.
+fn failures_words(schedule: &ScheduleView) -> Option<String> {
+    let failures = schedule.status.failures;
+    match schedule.spec.suspend_after_failures {
+        Some(limit) => Some(format!("{failures} in a row, {limit} suspend it")),
+        None => (failures > 0).then(|| format!("{failures} in a row")),
     }
-    let crons: Option<Vec<Cron>> = when.split("; ").map(|text| Cron::parse(text).ok()).collect();
-    crons?.iter().filter_map(|cron| cron.next_after(last, zone, Dst::Once)).min()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Where it is called, and what is known of calls.
+fn webhook_words(webhook: &WebhookView) -> String {
+    format!("POST {}; {} calls are remembered", webhook.path, webhook.deliveries)
+}
 
-    #[test]
-    fn later_ticks_follow_from_the_schedules_words() {
-        let zone = TimeZone::get("America/Los_Angeles").unwrap();
-        let last = "2025-11-20T10:30:00Z".parse().unwrap();
-        for (words, expected) in [
-            ("30 2 * * *", Some("2025-11-21T10:30:00Z")),
-            ("30 2 * * *; 0 12 * * *", Some("2025-11-20T20:00:00Z")),
-            ("every 15m", Some("2025-11-20T10:45:00Z")),
-            ("when it rains", None),
-        ] {
-            let actual = after(words, last, &zone).map(|at| at.to_string());
-            assert_eq!(actual.as_deref(), expected, "{words}");
-        }
-    }
+fn history_words(history: &HistoryView) -> String {
+    let kept = |word: &str, count: Option<usize>| count.map(|count| format!("{count} {word}"));
+    let parts = [kept("succeeded", history.keep_succeeded), kept("failed", history.keep_failed)];
+    format!("keeps {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
