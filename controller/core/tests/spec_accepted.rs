@@ -195,7 +195,7 @@ fn schedules_in_all_their_forms() {
     assert_eq!(it.starting_deadline, Some(SignedDuration::from_hours(2)));
     let values: Vec<String> = it.params.values().map(ToString::to_string).collect();
     assert_eq!(values, ["1", "x", "true"]);
-    assert_eq!((it.window, it.catchup), (Some(WindowRule::default()), Catchup::All));
+    assert_eq!((it.window, it.catchup), (Some(WindowRule::default()), Catchup::Merge));
     let every = schedule("every: 15m");
     assert_eq!(every.when, When::Every(SignedDuration::from_mins(15)));
     assert_eq!((every.concurrency, every.suspend), (ConcurrencyPolicy::Queue, false));

@@ -22,6 +22,28 @@ const KEPT_AT_LEAST: SignedDuration = SignedDuration::from_mins(2);
 /// Runs forgotten by one pass at most: their logs are deleted before the pass goes on.
 const FORGOTTEN_MAX: usize = 200;
 
+/// Runs kept of those that never started, of each ETL: they have no log, and their ticks are counted. Under a fast schedule whose
+/// queue is full there would soon be no other failure left to look at.
+const NEVER_STARTED_KEPT: usize = 10;
+
+/// What finished runs are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    Succeeded,
+    Otherwise,
+    NeverStarted,
+}
+
+fn ended(run: &Run, state: EndState) -> Ended {
+    match state {
+        EndState::Succeeded => Ended::Succeeded,
+        EndState::Cancelled if run.started_at.is_none() => Ended::NeverStarted,
+        EndState::Cancelled | EndState::Skipped | EndState::Failed | EndState::TimedOut | EndState::Lost => {
+            Ended::Otherwise
+        }
+    }
+}
+
 pub(super) fn sweep(draft: &mut Draft) {
     let mut room = FORGOTTEN_MAX;
     let swept_at = draft.recorded.swept_at.unwrap_or(Timestamp::MIN);
@@ -44,19 +66,17 @@ pub(super) fn sweep(draft: &mut Draft) {
 
 fn sweep_etl(draft: &mut Draft, etl: &EtlKey, room: &mut usize) {
     let policy = draft.desired.policy.clone();
-    let mut finished: Vec<(Timestamp, bool, RunKey)> = Vec::new();
+    let mut finished: Vec<(Timestamp, Ended, RunKey)> = Vec::new();
     for run in draft.recorded.runs_of(etl) {
-        let Some(end) = draft.run(&run.key).filter(|run| run.is_settled()).and_then(|run| run.end.as_ref())
-        else {
-            continue;
-        };
-        finished.push((end.at, end.state == EndState::Succeeded, run.key.clone()));
+        let Some(run) = draft.run(&run.key).filter(|run| run.is_settled()) else { continue };
+        let Some(end) = &run.end else { continue };
+        finished.push((end.at, ended(run, end.state), run.key.clone()));
     }
     finished.sort_by(|a, b| b.cmp(a));
-    let mut counts: BTreeMap<(Option<ScheduleKey>, bool), usize> = BTreeMap::new();
-    for (at, success, run) in finished {
-        let (group, keep) = group_of(draft, &run, success);
-        let count = counts.entry((group, success)).or_default();
+    let mut counts: BTreeMap<(Option<ScheduleKey>, Ended), usize> = BTreeMap::new();
+    for (at, ended, run) in finished {
+        let (group, keep) = group_of(draft, &run, ended);
+        let count = counts.entry((group, ended)).or_default();
         *count += 1;
         let age = draft.now.duration_since(at);
         if *room > 0 && (*count > keep || age > policy.keep_for) && is_out_of_sight(draft, &run) {
@@ -67,8 +87,13 @@ fn sweep_etl(draft: &mut Draft, etl: &EtlKey, room: &mut usize) {
 }
 
 /// With which others a finished run is counted, and how many of them are kept: a schedule's `history` is for its runs alone.
-fn group_of(draft: &Draft, run: &RunKey, success: bool) -> (Option<ScheduleKey>, usize) {
+fn group_of(draft: &Draft, run: &RunKey, ended: Ended) -> (Option<ScheduleKey>, usize) {
     let policy = &draft.desired.policy;
+    let success = match ended {
+        Ended::Succeeded => true,
+        Ended::Otherwise => false,
+        Ended::NeverStarted => return (None, NEVER_STARTED_KEPT),
+    };
     let common = if success { policy.keep_succeeded } else { policy.keep_failed };
     let schedule = draft.run(run).and_then(|run| run.trigger.schedule());
     let history = schedule.and_then(|key| draft.desired.schedules.get(key)).map(|it| it.schedule.history);

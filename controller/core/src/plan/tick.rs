@@ -192,6 +192,11 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     for step in &steps {
         let reason = step.missed.or_else(|| start(draft, object, &etl, step));
         if let Some(reason) = reason {
+            if step.missed.is_none() {
+                // Nothing takes over what was to be merged into it.
+                let merged = missed.iter_mut().rev().take_while(|it| it.reason == MissReason::Merged);
+                merged.for_each(|it| it.reason = reason);
+            }
             missed.push(MissedTick { tick: step.tick, reason, count: step.count, window: step.window });
             ask_for(draft, &etl, step.window);
         }

@@ -132,15 +132,16 @@ fn schedules_show_their_ticks_and_who_stopped_them() {
             {"type": "Suspended", "status": "True", "reason": "Override", "message": "by ann"},
         ],
         "lastTick": "2025-11-20T10:30:00Z", "missed": {"Suspended": 2}, "suspendedBy": "ann",
+        "suspendedUntil": "2025-11-20T16:00:00Z",
     });
     let schedules = [view("Schedule", "nightly", "2025-11-20T11:00:00Z", spec, status)];
     assert_eq!(
         shown(Kind::Schedules, &schedules, &look(false, false)),
-        "NAME     ETL        WHEN        TZ                   SUSPENDED  LAST-TICK  NEXT-TICK  READY\n\
-         nightly  rna-daily  30 2 * * *  America/Los_Angeles  True       1h30m      -          True\n"
+        "NAME     ETL        WHEN        TZ                   SUSPENDED     LAST-TICK  NEXT-TICK  READY\n\
+         nightly  rna-daily  30 2 * * *  America/Los_Angeles  True(ann,4h)  1h30m      -          True\n"
     );
     let wide = shown(Kind::Schedules, &schedules, &look(true, false));
-    assert!(wide.ends_with("north    last     Queue        Suspended=2  ann          -\n"), "{wide}");
+    assert!(wide.ends_with("north    last     Queue        Suspended=2  ann          4h\n"), "{wide}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn window_words(rule: &WindowRuleView) -> String {
 /// What becomes of ticks that nothing could start.
 fn catchup_words(schedule: &ScheduleView) -> String {
     let (word, limit) = (&schedule.spec.catchup, schedule.spec.catchup_limit);
-    if word == "none" { word.clone() } else { format!("{word}, the newest {limit}") }
+    if word == "all" { format!("{word}, the newest {limit}") } else { word.clone() }
 }
 
 /// The next ticks, in the schedule's zone and in the reader's.

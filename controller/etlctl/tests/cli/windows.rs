@@ -151,9 +151,16 @@ fn descriptions_tell_windows_and_catching_up() {
         "spec": {
             "etl": "rna", "when": "@daily", "timezone": "UTC", "concurrencyPolicy": "Queue", "suspend": false,
             "window": {"lag": "2h", "size": "7d"}, "catchup": "merge", "catchupLimit": 30,
-            "endAt": "2025-12-01T00:00:00Z",
+            "endAt": "2025-12-01T00:00:00Z", "suspendAfterFailures": 5, "history": {"keepSucceeded": 7, "keepFailed": null},
         },
-        "status": {"conditions": [], "missed": {}, "nextTick": "2025-11-30T00:00:00Z", "windowEnd": "2025-11-28T22:00:00Z"},
+        "status": {"conditions": [], "missed": {}, "nextTick": "2025-11-30T00:00:09Z",
+            "nextTicks": ["2025-11-30T00:00:00Z", "2025-12-01T00:00:00Z"], "startDelaySeconds": 9.0, "failures": 2,
+            "inputs": [
+                {"input": "etl/sales", "run": "north/sales-m1", "at": "2025-11-20T11:00:00Z",
+                 "windows": [{"start": "2025-11-19T00:00:00Z", "end": "2025-11-20T00:00:00Z"}]},
+                {"input": "dataset/lake", "run": null, "at": null, "windows": []},
+            ],
+            "webhook": {"path": "/hooks/north/nightly", "deliveries": 3}, "windowEnd": "2025-11-28T22:00:00Z"},
     });
     let fake = Fake::new()
         .on("GET /api/v1/runs/north/rna-m1", 200, &view)
@@ -176,7 +183,14 @@ fn descriptions_tell_windows_and_catching_up() {
             "schedule/nightly",
             vec![
                 "Window:            from the end of the one before to 2h before the tick, and at least 7d long\n",
-                "Catch-up:          merge, the newest 30\n",
+                "Catch-up:          merge\n",
+                "Starts:            9.0s after its ticks\n",
+                "Webhook:           POST /hooks/north/nightly; 3 calls are remembered\n",
+                "History:           keeps 7 succeeded\n",
+                "Failures:          2 in a row, 5 suspend it\n",
+                "  etl/sales     north/sales-m1",
+                "2025-11-19/1d\n",
+                "  dataset/lake",
                 "Next window from:  2025-11-28T22:00:00Z (",
                 "  2025-12-01T00:00:00Z  2025-12-01T00:00:00Z",
             ],

@@ -73,6 +73,32 @@ fn a_suspension_holds_what_waits_and_nothing_that_somebody_asked_for() {
 }
 
 #[test]
+fn what_was_to_be_merged_into_a_tick_that_is_refused_shares_its_reason() {
+    let mut story = one_waits(", concurrencyPolicy: Forbid");
+    assert_eq!(story.missed("hello"), [(MissReason::Forbid, 1)]);
+    story.quiet(500);
+    assert_eq!(story.missed("hello"), [(MissReason::Forbid, 4)], "the run of tick 100 goes on");
+    story.finish(510, "hello", S::Complete);
+    story.quiet(800);
+    let expected = [(MissReason::Forbid, 4), (MissReason::Merged, 2)];
+    assert_eq!(story.missed("hello"), expected, "the run of tick 800 is over all three windows");
+}
+
+#[test]
+fn runs_that_never_started_leave_room_for_failures() {
+    let mut story = one_waits(", catchupLimit: 1");
+    for tick in 3..40 {
+        story.quiet(tick * 100);
+    }
+    // Long after the last of them ended, so that no list may still show one.
+    story.finish(4_000, "hello", S::Failed);
+    story.quiet(4_000 + 7_200);
+    let ended = |run: &&crate::run::Run| run.end.is_some() && run.started_at.is_none();
+    let never_started = story.recorded.runs.values().filter(ended).count();
+    assert!((1..=11).contains(&never_started), "{never_started} are kept");
+}
+
+#[test]
 fn what_gives_way_in_the_queue_is_a_missed_tick() {
     let mut story = one_waits(", catchupLimit: 1");
     story.quiet(300);
