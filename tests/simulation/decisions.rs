@@ -30,10 +30,6 @@ impl Sim {
             let record = self.process.recorded.schedules.get(schedule);
             let object = self.process.desired.schedules.get(schedule);
             let (Some(record), Some(object)) = (record, object) else { continue };
-            // Nothing new is decided of what a waiting run's tick became.
-            if *until == record.decided_until {
-                continue;
-            }
             let after = dropped_until(missed).unwrap_or(record.decided_until);
             let Some(due) = ticks(&object.schedule, record.first_seen, after, *until) else { continue };
             let started = changes.iter().filter_map(|change| started_by(schedule, change)).collect();

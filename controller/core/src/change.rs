@@ -56,6 +56,13 @@ pub enum Change {
         /// Where its next window begins, if its ticks close windows.
         window_end: Option<Timestamp>,
     },
+    /// A run that waited never starts: in the batch of its end.
+    TickMissed {
+        /// Which schedule started it.
+        schedule: ScheduleKey,
+        /// Its tick, and why.
+        missed: MissedTick,
+    },
     /// Windows that ticks asked for without starting a run: they are missing, and seen to be. Durable as the ticks are.
     WindowAsked {
         /// Whose.
@@ -345,6 +352,7 @@ impl Change {
         match self {
             Self::SourceRead(_)
             | Self::ScheduleDecided { .. }
+            | Self::TickMissed { .. }
             | Self::WindowAsked { .. }
             | Self::TickPlanned { .. }
             | Self::AgendaBuilt { .. }

@@ -200,6 +200,9 @@ fn note_start(starts: &mut StartsView, change: &Change) {
                 *starts.missed.entry(tick.reason.word().to_owned()).or_default() += tick.count;
             }
         }
+        Change::TickMissed { missed, .. } => {
+            *starts.missed.entry(missed.reason.word().to_owned()).or_default() += missed.count;
+        }
         _ => {}
     }
 }

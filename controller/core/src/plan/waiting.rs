@@ -59,11 +59,8 @@ pub(super) fn give_way(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {
 fn miss(draft: &mut Draft, schedule: &ScheduleKey, key: &RunKey, reason: MissReason, message: String) {
     let Some(run) = draft.run(key) else { return };
     let tick = run.trigger.tick().unwrap_or(run.admitted_at);
-    let missed = vec![MissedTick { tick, reason, count: 1, window: run.window }];
+    let missed = MissedTick { tick, reason, count: 1, window: run.window };
     let (state, at) = (EndState::Cancelled, draft.now);
     draft.change(Change::RunEnded { run: key.clone(), state, at, message });
-    if let Some(record) = draft.schedule(schedule) {
-        let (until, window_end) = (record.decided_until, record.window_end);
-        draft.change(Change::ScheduleDecided { schedule: schedule.clone(), until, missed, window_end });
-    }
+    draft.change(Change::TickMissed { schedule: schedule.clone(), missed });
 }

@@ -36,6 +36,7 @@ impl Staged {
             Change::Swept { at } => self.swept_at = Some(*at),
             Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }
+            | Change::TickMissed { .. }
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. }
@@ -111,6 +112,11 @@ impl Staged {
                 if let Some(record) = self.schedule(recorded, schedule) {
                     decide(record, *until, missed);
                     record.window_end = *window_end;
+                }
+            }
+            Change::TickMissed { schedule, missed } => {
+                if let Some(record) = self.schedule(recorded, schedule) {
+                    miss(record, std::slice::from_ref(missed));
                 }
             }
             Change::ScheduleForgotten { schedule } => *self.schedule(recorded, schedule) = None,
@@ -306,6 +312,10 @@ fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
 
 fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) {
     record.decided_until = record.decided_until.max(until);
+    miss(record, missed);
+}
+
+fn miss(record: &mut ScheduleRecord, missed: &[MissedTick]) {
     for tick in missed {
         *record.missed_total.entry(tick.reason).or_default() += tick.count;
     }

@@ -59,6 +59,7 @@ pub(super) fn count(
             | Change::FileDropped { .. }
             | Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }
+            | Change::TickMissed { .. }
             | Change::WindowAsked { .. }
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
