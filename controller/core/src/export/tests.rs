@@ -206,6 +206,9 @@ impl Story {
     fn batch(&mut self, events: &[Event]) {
         let mut changes: Vec<Change> = Vec::new();
         for event in events {
+            if reopens_what_ended(event, &changes) {
+                continue;
+            }
             // As a plan does: each change sees what the ones before it did.
             let mut seen = self.recorded.clone();
             seen.install(self.recorded.stage(&changes));
@@ -232,6 +235,13 @@ impl Story {
         }
         salvage
     }
+}
+
+/// A pass takes people's requests before it ends runs: none that ends in a batch is opened again in it.
+fn reopens_what_ended(event: &Event, changes: &[Change]) -> bool {
+    let Event::Admit { slot, .. } = event else { return false };
+    let ended = |change: &Change| matches!(change, Change::RunEnded { run, .. } if *run == run_key(*slot));
+    changes.iter().any(ended)
 }
 
 fn listed(record: &ScheduleRecord) -> ScheduleRecord {
