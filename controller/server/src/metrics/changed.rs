@@ -33,9 +33,7 @@ pub(super) fn count(
     for change in changes {
         match change {
             Change::RunEnded { run, state, at, .. } => run_ended(metrics, before, run, *state, *at),
-            Change::TaskEligible { run, task, at } => {
-                batch.eligible.insert((run, task), *at);
-            }
+            Change::TaskEligible { run, task, at } => drop(batch.eligible.insert((run, task), *at)),
             Change::TaskStuck { run, task, stuck: Some(stuck) } if stuck.reason == StuckReason::NodeLost => {
                 metrics.counted().note_stuck(run, task, stuck.reason, stuck.since.max(now));
             }
