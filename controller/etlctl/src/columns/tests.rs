@@ -141,7 +141,10 @@ fn schedules_show_their_ticks_and_who_stopped_them() {
          nightly  rna-daily  30 2 * * *  America/Los_Angeles  True(ann,4h)  1h30m      -          True\n"
     );
     let wide = shown(Kind::Schedules, &schedules, &look(true, false));
-    assert!(wide.ends_with("north    last     Queue        Suspended=2  ann          2025-11-20T16:00:00Z\n"), "{wide}");
+    assert!(
+        wide.ends_with("north    last     Queue        Suspended=2  ann          2025-11-20T16:00:00Z\n"),
+        "{wide}"
+    );
 }
 
 #[test]
