@@ -1,14 +1,17 @@
 //! The invariants of the architecture, by their numbers, checked while things happen. Each is stated over what really happened
 //! (the ledger, the model Swarm) or what is durable, never over what the controller says of itself.
 
+use std::collections::BTreeSet;
+
 use etl_core::action::Action;
 use etl_core::change::Change;
-use etl_core::name::{AttemptKey, EtlKey, RunKey};
+use etl_core::name::{AttemptKey, EtlKey, RunKey, ScheduleKey};
 use etl_core::outcome::{Outcome, RejectedBy};
 use etl_core::recorded::Staged;
 use etl_core::run::{Attempt, AttemptEnd, Run, Trigger};
 use etl_core::service::LABEL_PREFIX;
 use etl_core::spec::{ConcurrencyPolicy, OnNodeLost};
+use jiff::Timestamp;
 
 use crate::sim::Sim;
 use crate::swarm::Ended;
@@ -88,6 +91,33 @@ impl Sim {
         if let Change::RunForgotten { run } = change {
             // Its name is free again for whoever asks with the same id.
             self.book.admitted.remove(run);
+            self.forget_tick_of(run);
+            let attempts = self.ledger.attempts.iter_mut().filter(|(attempt, _)| attempt.run == *run);
+            attempts.for_each(|(_, truth)| truth.may_repeat = true);
+        }
+        if let Change::ScheduleAnchored { schedule, at, first: true, .. } = change {
+            self.forget_ticks_to_come(schedule, *at);
+        }
+    }
+
+    /// A schedule that was forgotten and comes back while the clock is behind where it was knows of a tick what its kept run tells.
+    fn forget_ticks_to_come(&mut self, schedule: &ScheduleKey, at: Timestamp) {
+        let runs = self.process.recorded.runs.values();
+        let of_schedule = runs.filter(|run| run.trigger.schedule() == Some(schedule));
+        let kept: BTreeSet<_> =
+            of_schedule.filter_map(|run| Some((run.version, run.trigger.tick()?))).collect();
+        self.book.ticks.retain(|(key, version, tick)| {
+            key != schedule || *tick <= at || kept.contains(&(*version, *tick))
+        });
+    }
+
+    /// So does one whose run is forgotten before its tick comes again.
+    fn forget_tick_of(&mut self, run: &RunKey) {
+        let Some(run) = self.process.recorded.runs.get(run) else { return };
+        let (Some(schedule), Some(tick)) = (run.trigger.schedule(), run.trigger.tick()) else { return };
+        let record = self.process.recorded.schedules.get(schedule);
+        if record.is_none_or(|record| record.decided_until < tick) {
+            self.book.ticks.remove(&(schedule.clone(), run.version, tick));
         }
     }
 
