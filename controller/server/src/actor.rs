@@ -1,9 +1,9 @@
 //! Does what was planned: each action once at a time, side by side within limits, and reports what came of it.
 //! The managers come first: creations are rate-limited, and slower when the API slows down.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use etl_core::action::{Action, ActionKey};
 use etl_core::backoff::ActionBackoff;
@@ -19,6 +19,7 @@ use crate::clock;
 use crate::death::Death;
 use crate::logs::LogKeeper;
 use crate::observer::{Chain, Observer};
+use crate::pacer::{Pacer, Turn};
 use crate::state::State;
 
 /// Requests towards the managers at one time: enough to hide their latency, few enough not to queue in them.
@@ -29,10 +30,6 @@ const AFTER_GRACE: Duration = Duration::from_secs(5);
 const GONE_PERIOD: Duration = Duration::from_millis(200);
 /// Lines may still be under way when the list first shows no Swarm task, from a loaded machine for a while.
 const LAST_LINES: Duration = Duration::from_secs(2);
-/// Creations slower than this at the 95th percentile halve their rate.
-const SLOW_CREATE: Duration = Duration::from_secs(1);
-/// Creations that the percentile looks at.
-const CREATES_SEEN: usize = 20;
 
 /// Carries out actions.
 pub struct Actor {
@@ -43,17 +40,9 @@ pub struct Actor {
     in_flight: Mutex<BTreeSet<ActionKey>>,
     backoff: Mutex<ActionBackoff>,
     slots: Semaphore,
-    creates: tokio::sync::Mutex<Creates>,
-    /// How long the newest creations took: apart, since a creation that ended must not wait for those in line.
-    took: Mutex<VecDeque<Duration>>,
+    pacer: Pacer,
     death: Arc<Death>,
     stop: CancellationToken,
-}
-
-struct Creates {
-    per_second: u32,
-    tokens: f64,
-    filled_at: Instant,
 }
 
 impl Actor {
@@ -67,11 +56,6 @@ impl Actor {
         death: Arc<Death>,
         stop: CancellationToken,
     ) -> Self {
-        let creates = Creates {
-            per_second: creates_per_second.max(1),
-            tokens: f64::from(creates_per_second.max(1)),
-            filled_at: clock::instant(),
-        };
         let (in_flight, slots) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
         Self {
             swarm,
@@ -81,8 +65,7 @@ impl Actor {
             in_flight,
             backoff: Mutex::default(),
             slots,
-            creates: tokio::sync::Mutex::new(creates),
-            took: Mutex::default(),
+            pacer: Pacer::new(creates_per_second),
             death,
             stop,
         }
@@ -103,15 +86,16 @@ impl Actor {
             }
             if self.keys().insert(key.clone()) {
                 let actor = self.clone();
-                tokio::spawn(async move { actor.run(action, key).await });
+                let turn = matches!(action, Action::StartAttempt { .. }).then(|| self.pacer.line_up());
+                tokio::spawn(async move { actor.run(action, key, turn).await });
             }
         }
     }
 
-    async fn run(&self, action: Action, key: ActionKey) {
+    async fn run(&self, action: Action, key: ActionKey, turn: Option<Turn>) {
         let under_way = UnderWay { actor: self, key: &key };
         let answer = tokio::select! {
-            answer = self.carry_out(action) => answer,
+            answer = self.carry_out(action, turn) => answer,
             () = self.stop.cancelled() => return,
         };
         self.hold_back(&key, &answer).await;
@@ -132,7 +116,10 @@ impl Actor {
         }
     }
 
-    async fn carry_out(&self, action: Action) -> Answer {
+    async fn carry_out(&self, action: Action, turn: Option<Turn>) -> Answer {
+        if let Some(turn) = turn {
+            turn.come().await;
+        }
         match action {
             Action::StartAttempt { draft, .. } => self.create(&draft).await,
             Action::FollowLog { .. } => Answer::StillThere,
@@ -156,29 +143,12 @@ impl Actor {
     }
 
     async fn create(&self, draft: &ServiceDraft) -> Answer {
-        self.wait_for_token().await;
         let slot = self.slots.acquire().await;
         let started = clock::instant();
         let answer = self.death.around(self.swarm.create(draft)).await;
         drop(slot);
-        let mut took = self.took();
-        took.push_back(started.elapsed());
-        if took.len() > CREATES_SEEN {
-            took.pop_front();
-        }
+        self.pacer.note(started.elapsed());
         answer
-    }
-
-    async fn wait_for_token(&self) {
-        let mut creates = self.creates.lock().await;
-        let rate = rate(creates.per_second, &self.took());
-        creates.fill(rate);
-        if creates.tokens < 1.0 {
-            // Held under the lock on purpose: creations wait in line, first come first served.
-            tokio::time::sleep(Duration::from_secs_f64((1.0 - creates.tokens) / rate)).await;
-            creates.fill(rate);
-        }
-        creates.tokens -= 1.0;
     }
 
     async fn stop_attempt(
@@ -227,10 +197,6 @@ impl Actor {
         let _ = tokio::time::timeout(patience, watch).await;
     }
 
-    fn took(&self) -> std::sync::MutexGuard<'_, VecDeque<Duration>> {
-        self.took.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn backoff(&self) -> std::sync::MutexGuard<'_, ActionBackoff> {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,23 +219,6 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-impl Creates {
-    fn fill(&mut self, rate: f64) {
-        let now = clock::instant();
-        let filled = now.duration_since(self.filled_at).as_secs_f64() * rate;
-        self.tokens = (self.tokens + filled).min(rate);
-        self.filled_at = now;
-    }
-}
-
 fn answer<E: std::error::Error + 'static>(result: Result<Answer, E>) -> Answer {
     result.unwrap_or_else(|error| Answer::Failed { message: Chain(&error).to_string() })
-}
-
-/// Creations a second: halved while the API's 95th percentile is slow.
-fn rate(per_second: u32, took: &VecDeque<Duration>) -> f64 {
-    let mut took: Vec<Duration> = took.iter().copied().collect();
-    took.sort_unstable();
-    let slow = took.get(took.len() * 95 / 100).is_some_and(|p95| *p95 > SLOW_CREATE);
-    f64::from(per_second) / if slow { 2.0 } else { 1.0 }
 }

@@ -13,6 +13,7 @@ pub mod listen;
 pub mod logs;
 pub mod metrics;
 pub mod observer;
+pub mod pacer;
 pub mod real;
 pub mod settings;
 pub mod state;
