@@ -37,7 +37,10 @@ impl Sim {
             }
             Action::RemoveService { .. } => {
                 let done = |attempt: &&Attempt| attempt.end.is_some() && attempt.log.is_some();
-                attempt.filter(done).is_none().then_some("removed before its outcome and log are durable")
+                let forgotten = !self.durable.runs.contains_key(&key.attempt.run)
+                    && self.book.intended.contains(&key.attempt);
+                let removed = "removed before its outcome and log are durable";
+                (!forgotten && attempt.filter(done).is_none()).then_some(removed)
             }
             Action::StopAttempt { .. } => {
                 let stopping = attempt.is_some_and(|attempt| attempt.stopping.is_some());
@@ -115,7 +118,7 @@ impl Sim {
     fn forget_tick_of(&mut self, run: &RunKey) {
         let Some(run) = self.process.recorded.runs.get(run) else { return };
         let (Some(schedule), Some(tick)) = (run.trigger.schedule(), run.trigger.tick()) else { return };
-        let record = self.process.recorded.schedules.get(schedule);
+        let record = self.process.recorded.schedule(schedule);
         if record.is_none_or(|record| record.decided_until < tick) {
             self.book.ticks.remove(&(schedule.clone(), run.version, tick));
         }
@@ -139,7 +142,7 @@ impl Sim {
             Trigger::Adopted => {
                 self.tally.adopted += 1;
                 self.check_adopted_window(run);
-                if self.book.stores_lost == 0 && !self.was_made_twice(&run.key) {
+                if self.book.stores_lost == 0 && !self.is_of_earlier_process(&run.key) {
                     self.fail(
                         "I1: nothing is a stranger to a store that was never lost",
                         run.key.to_string(),
@@ -151,16 +154,18 @@ impl Sim {
         }
     }
 
-    /// Whether a service of the run was made a second time, after an operator removed the first or a call came late: the second may
-    /// outlive the record, which knows the first.
-    fn was_made_twice(&self, run: &RunKey) -> bool {
-        let of_run = self.ledger.attempts.iter().filter(|(attempt, _)| attempt.run == *run);
-        of_run.map(|(_, truth)| truth).any(|truth| truth.may_repeat && truth.services > 1)
+    /// Whether a run was started by an earlier process of this store, that the record has forgotten: for all that the process of today
+    /// can know, what came late of it is a stranger.
+    fn is_of_earlier_process(&self, run: &RunKey) -> bool {
+        let seen = self.process.snapshot.sightings.iter().filter(|seen| seen.attempt.run == *run);
+        let started_at = self.process.policy.started_at;
+        let mut earlier = seen.filter(|seen| seen.process != started_at);
+        earlier.any(|seen| self.book.intended.contains(&seen.attempt))
     }
 
     fn policy_of(&self, trigger: &Trigger) -> ConcurrencyPolicy {
         let object = trigger.schedule().and_then(|schedule| self.process.desired.schedules.get(schedule));
-        object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency)
+        object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.rules.concurrency)
     }
 
     fn bound_of(&self, run: &Run) -> u32 {
@@ -214,12 +219,13 @@ impl Sim {
         self.tally.attempts += 1;
         let adopted = self.process.snapshot.sightings.iter().any(|seen| seen.attempt == *attempt);
         if adopted {
-            if self.book.stores_lost == 0 && !self.was_made_twice(&attempt.run) {
+            if self.book.stores_lost == 0 && !self.is_of_earlier_process(&attempt.run) {
                 self.fail("I1: nothing is a stranger to a store that was never lost", attempt.to_string());
             }
             self.book.fence = self.book.fence.max(fence);
             return;
         }
+        self.book.intended.insert(attempt.clone());
         if fence <= self.book.fence {
             let detail = format!("{attempt}: {fence} after {}", self.book.fence);
             self.fail("I1: fencing numbers rise", detail);

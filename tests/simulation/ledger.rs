@@ -47,6 +47,8 @@ pub struct Book {
     /// The highest fencing number given out by this store.
     pub fence: u64,
     pub admitted: BTreeSet<RunKey>,
+    /// Attempts that it decided to start, forgotten ones too.
+    pub intended: BTreeSet<AttemptKey>,
     /// By the version that they were decided for: raising it begins anew.
     pub ticks: BTreeSet<(ScheduleKey, u32, Timestamp)>,
     pub stores_lost: u32,

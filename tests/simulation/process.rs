@@ -68,6 +68,7 @@ impl Process {
         let keep = |dice: &mut Dice, low, high| usize::try_from(dice.between(low, high)).unwrap_or(1);
         let policy = Policy {
             controller: "etl".to_owned(),
+            started_at: None,
             attempts_max: keep(dice, 1, 10),
             keep_succeeded: keep(dice, 2, 30),
             keep_failed: keep(dice, 2, 30),
@@ -314,10 +315,20 @@ impl Sim {
         self.durable = self.process.recorded.clone();
         self.account = self.durable_account.clone();
         self.process.alive = true;
+        self.process.policy.started_at = Some(self.process_started_at());
         self.rebuild();
         let life = self.process.life;
         self.ask_at(self.now + 5);
         self.later(10, 3 * SECOND, Event::ReadGit(life));
+    }
+}
+
+impl Sim {
+    /// To the nanosecond, so that no two processes share it.
+    fn process_started_at(&self) -> Timestamp {
+        let nanos = i64::from(self.process.life);
+        let at = timestamp(self.wall());
+        at.saturating_add(SignedDuration::from_nanos(nanos)).unwrap_or(at)
     }
 }
 

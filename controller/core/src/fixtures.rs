@@ -84,6 +84,7 @@ pub fn sighting(
         version: 1,
         fence: 1,
         window: None,
+        process: None,
         service: "service-1".to_owned(),
         state,
         desired,

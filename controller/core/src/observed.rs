@@ -69,6 +69,8 @@ pub struct Sighting {
     pub fence: u64,
     /// From its service's labels: the data that its run is over, if any is meant.
     pub window: Option<Window>,
+    /// From its service's labels: when the process that made it started.
+    pub process: Option<Timestamp>,
     /// The service's id.
     pub service: String,
     /// `Status.State`.

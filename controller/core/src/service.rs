@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::name::AttemptKey;
 use crate::rendered::{RenderError, Rendered, rendered};
@@ -107,16 +107,29 @@ pub fn labels(controller: &str, attempt: &AttemptKey, version: u32, fence: u64) 
 /// Label of the window that the attempt's run is over, for the day on which the store is lost.
 pub const WINDOW_LABEL: &str = "swarm.etl.window";
 
+/// Label of the process that makes a service. One that this very process made and that is not on record was forgotten, and came late.
+pub const PROCESS_LABEL: &str = "swarm.etl.process";
+
+/// Who makes a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    /// Its name.
+    pub controller: &'a str,
+    /// When its process started: no two processes share it.
+    pub started_at: Option<Timestamp>,
+}
+
 /// The labels of an attempt's service: whose it is, and which data its run is over.
-fn all_labels(controller: &str, run: &Run, attempt: &AttemptKey, fence: u64) -> BTreeMap<String, String> {
-    let mut labels = labels(controller, attempt, run.version, fence);
+fn all_labels(maker: Maker, run: &Run, attempt: &AttemptKey, fence: u64) -> BTreeMap<String, String> {
+    let mut labels = labels(maker.controller, attempt, run.version, fence);
     labels.extend(run.window.map(|window| (WINDOW_LABEL.to_owned(), window.to_string())));
+    labels.extend(maker.started_at.map(|at| (PROCESS_LABEL.to_owned(), at.to_string())));
     labels
 }
 
 /// The complete service of an attempt, its templates filled in. `avoid` are nodes that lost or pushed out earlier attempts.
 pub fn draft(
-    controller: &str,
+    maker: Maker,
     run: &Run,
     task: &Task,
     attempt: &AttemptKey,
@@ -131,7 +144,7 @@ pub fn draft(
     placement.constraints.extend(avoid.iter().map(|node| format!("node.id != {}", node.id)));
     Ok(ServiceDraft {
         name: attempt.service_name(),
-        labels: all_labels(controller, run, attempt, fence),
+        labels: all_labels(maker, run, attempt, fence),
         pinned: run.digests.get(&image).cloned(),
         image,
         entrypoint,

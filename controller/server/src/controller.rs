@@ -117,6 +117,7 @@ fn policy(settings: &Settings) -> Policy {
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     Policy {
         controller: settings.controller_name.to_string(),
+        started_at: Some(clock::now()),
         attempts_max: count(settings.attempts_max),
         keep_succeeded: count(settings.runs_keep_succeeded),
         keep_failed: count(settings.runs_keep_failed),

@@ -1,14 +1,14 @@
 //! From Docker's lists to core's plain types. A row that cannot be understood is left out and counted, never guessed at.
 
 use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use etl_core::name::{AttemptKey, Name, RunKey};
 use etl_core::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use etl_core::run::NodeRef;
-use etl_core::service::{LABEL_PREFIX, WINDOW_LABEL};
-use etl_core::window::Window;
+use etl_core::service::{LABEL_PREFIX, PROCESS_LABEL, WINDOW_LABEL};
 use jiff::Timestamp;
 
 use crate::clock::Moment;
@@ -73,7 +73,8 @@ fn sighting(task: SwarmTask, names: &NodeNames) -> Option<Sighting> {
         attempt,
         version,
         fence,
-        window: window(&task.spec.container_spec.labels),
+        window: parsed(&task.spec.container_spec.labels, WINDOW_LABEL),
+        process: parsed(&task.spec.container_spec.labels, PROCESS_LABEL),
         state,
         desired: self::state(&task.desired_state)?,
         node: names.reference(&task.node_id),
@@ -95,9 +96,9 @@ fn identity(labels: &HashMap<String, String>) -> Option<(AttemptKey, u32, u64)> 
     Some((AttemptKey { run, task: name("task")?, number }, label("version")?.parse().ok()?, fence))
 }
 
-/// The data that the attempt's run is over. What is no window is none: the attempt itself is known all the same.
-fn window(labels: &HashMap<String, String>) -> Option<Window> {
-    labels.get(WINDOW_LABEL)?.parse().ok()
+/// What else a label says. What cannot be read is nothing: the attempt itself is known all the same.
+fn parsed<T: FromStr>(labels: &HashMap<String, String>, label: &str) -> Option<T> {
+    labels.get(label)?.parse().ok()
 }
 
 /// Swarm shows 0 for what never ran and -1 for what is being stopped: only an ended container has an exit code.

@@ -113,6 +113,7 @@ fn answer(held: &mut Held, sightings: &mut Vec<Sighting>) {
 fn done(attempt: &AttemptKey, fence: u64, at: Timestamp) -> Sighting {
     Sighting {
         window: None,
+        process: None,
         attempt: attempt.clone(),
         version: 1,
         fence,

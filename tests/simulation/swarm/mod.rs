@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Node, NodeAvailability, NodeStatus, Sighting, SwarmTaskState};
 use etl_core::run::NodeRef;
-use etl_core::service::{LABEL_PREFIX, ServiceDraft, WINDOW_LABEL};
+use etl_core::service::{LABEL_PREFIX, PROCESS_LABEL, ServiceDraft, WINDOW_LABEL};
 use etl_core::window::Window;
 
 pub use calls::{Call, Wire};
@@ -96,6 +96,8 @@ pub struct SwarmTask {
     pub fence: u64,
     /// The data that its service's label names.
     pub window: Option<Window>,
+    /// The process that its service's label names.
+    pub process: Option<jiff::Timestamp>,
     pub avoid: Vec<String>,
     pub reserved: i64,
     pub grace: Ms,
@@ -171,6 +173,7 @@ impl Swarm {
             version: task.version,
             fence: task.fence,
             window: task.window,
+            process: task.process,
             service: task.service.clone(),
             state: task.state,
             desired: task.desired,
@@ -244,6 +247,7 @@ impl Sim {
             version,
             fence,
             window: draft.labels.get(WINDOW_LABEL).and_then(|window| window.parse().ok()),
+            process: draft.labels.get(PROCESS_LABEL).and_then(|at| at.parse().ok()),
             avoid: avoided(draft),
             reserved: draft.resources.reservations.nano_cpus.unwrap_or(0),
             grace: i64::try_from(draft.stop_grace_period.as_millis()).unwrap_or(0),

@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::reason::WaitsFor;
 use crate::rendered::RenderError;
 use crate::run::{Attempt, LogSummary, NodeRef, Phase, Run, TaskRun};
-use crate::service;
+use crate::service::{self, Maker};
 use crate::spec::Task;
 
 /// What runs shorter has its log read once, at its end: following costs a request more.
@@ -61,8 +61,9 @@ fn start(draft: &mut Draft, run: &Run, task: &TaskRun, spec: &Task, key: &Attemp
         return draft.explain(&run.key, Some(&key.task), WaitsFor::Creation { until, message });
     }
     let avoid = nodes_to_avoid(draft, spec, task);
-    let controller = &draft.desired.policy.controller;
-    match service::draft(controller, run, spec, key, attempt.fence, &avoid) {
+    let policy = &draft.desired.policy;
+    let maker = Maker { controller: &policy.controller, started_at: policy.started_at };
+    match service::draft(maker, run, spec, key, attempt.fence, &avoid) {
         Ok(service) => draft.act(Action::StartAttempt { attempt: key.clone(), draft: Box::new(service) }),
         Err(error) => reject(draft, key, &error),
     }

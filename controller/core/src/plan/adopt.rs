@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::draft::Draft;
 use super::report::find;
-use crate::action::{ActionKey, ActionKind};
+use crate::action::{Action, ActionKey, ActionKind};
 use crate::change::Change;
 use crate::desired::spec_hash;
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
@@ -28,7 +28,12 @@ pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting
     for (key, seen) in seen {
         let leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
         let is_ours = key.number <= ADOPTED_ATTEMPT_MAX && seen.fence <= ADOPTED_FENCE_MAX;
-        if !leaving && is_ours && find(draft, key).is_none() {
+        if leaving || !is_ours || find(draft, key).is_some() {
+            continue;
+        }
+        if is_forgotten(draft, key, seen) {
+            draft.act(Action::RemoveService { attempt: key.clone(), service: Some(seen.service.clone()) });
+        } else {
             unknown.entry(key.run.clone()).or_default().push((key, seen));
         }
     }
@@ -45,6 +50,13 @@ pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting
             }
         }
     }
+}
+
+/// Whether this very process asked for it, and knows no more of it: its run was over and forgotten when the creation, given up
+/// long before, was carried out after all. It must not run.
+fn is_forgotten(draft: &Draft, key: &AttemptKey, seen: &Sighting) -> bool {
+    let process = draft.desired.policy.started_at;
+    process.is_some() && seen.process == process && draft.run(&key.run).is_none()
 }
 
 /// An adopted run whose spec was made up from what was seen first: what is seen of it later belongs to it as well.
