@@ -65,7 +65,7 @@ impl Sim {
         for change in changes {
             match change {
                 Change::ScheduleAnchored { schedule, version, first, window_end: Some(begins), .. } => {
-                    let known = self.process.recorded.schedules.get(schedule);
+                    let known = self.process.recorded.schedule(schedule);
                     let anew = *first || known.is_none_or(|record| record.window_end.is_none());
                     self.account_for_anchor(schedule, *version, *begins, anew);
                 }
@@ -84,7 +84,7 @@ impl Sim {
 
     /// Without windows there is no ledger: with a `startAt`, a schedule that comes back starts again what is kept no more.
     fn forget_ticks_without_data(&mut self, schedule: &ScheduleKey) {
-        let record = self.process.recorded.schedules.get(schedule);
+        let record = self.process.recorded.schedule(schedule);
         if record.is_some_and(|record| record.window_end.is_none()) {
             self.book.ticks.retain(|(of, ..)| of != schedule);
         }
@@ -105,7 +105,7 @@ impl Sim {
         let Some(window) = run.window else { return };
         let object = self.process.desired.schedules.get(schedule);
         let looks_back =
-            object.and_then(|object| object.schedule.window).is_some_and(|rule| !rule.size.is_zero());
+            object.and_then(|object| object.schedule.rules.window).is_some_and(|rule| !rule.size.is_zero());
         let owed = self.account.owed(schedule, run.version);
         let twice = owed.started.within(window);
         owed.started.insert(window);
@@ -141,7 +141,7 @@ impl Sim {
         let (project, etl) = (&schedule.project, &own.schedule.etl);
         let of_etl =
             schedules.iter().filter(|(key, other)| key.project == *project && other.schedule.etl == *etl);
-        of_etl.filter(|(_, other)| other.schedule.window.is_some()).count() > 1
+        of_etl.filter(|(_, other)| other.schedule.rules.window.is_some()).count() > 1
     }
 
     /// Every instant from a schedule's first window up to its last is in a run, or asked for.

@@ -27,7 +27,7 @@ impl Sim {
     pub fn check_decisions(&mut self, changes: &[Change]) {
         for change in changes {
             let Change::ScheduleDecided { schedule, until, missed, .. } = change else { continue };
-            let record = self.process.recorded.schedules.get(schedule);
+            let record = self.process.recorded.schedule(schedule);
             let object = self.process.desired.schedules.get(schedule);
             let (Some(record), Some(object)) = (record, object) else { continue };
             let after = dropped_until(missed).unwrap_or(record.decided_until);
@@ -48,7 +48,7 @@ impl Sim {
         schedule: &ScheduleKey,
         decision: &Decision<'_>,
     ) -> Option<(&'static str, String)> {
-        let (due, kept) = (&decision.due, decision.object.schedule.catchup_limit);
+        let (due, kept) = (&decision.due, decision.object.schedule.rules.catchup_limit);
         if dropped_until(decision.missed).is_some() && due.len() < kept {
             let detail = format!("keeps {} of the newest {kept}", due.len());
             return Some(("I2: no more ticks are dropped than are too many", detail));

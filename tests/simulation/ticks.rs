@@ -19,7 +19,7 @@ pub fn ticks(
 ) -> Option<Vec<Timestamp>> {
     let mut ticks = match &schedule.when {
         When::Every(period) => {
-            every(schedule.start_at.unwrap_or(first_seen).as_second(), period.as_secs(), after, until)
+            every(schedule.rules.start_at.unwrap_or(first_seen).as_second(), period.as_secs(), after, until)
         }
         When::Cron { crons, zone, dst } => {
             crons.iter().flat_map(|cron| of_cron(cron, zone, *dst, after, until)).collect()
@@ -27,10 +27,11 @@ pub fn ticks(
         When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => return None,
     };
     // The first window begins where ticks begin, so that no tick closes one there.
-    let first =
-        |tick: &Timestamp, start: Timestamp| *tick > start || *tick == start && schedule.window.is_none();
-    ticks.retain(|tick| schedule.start_at.is_none_or(|start| first(tick, start)));
-    ticks.retain(|tick| schedule.end_at.is_none_or(|end| *tick <= end));
+    let first = |tick: &Timestamp, start: Timestamp| {
+        *tick > start || *tick == start && schedule.rules.window.is_none()
+    };
+    ticks.retain(|tick| schedule.rules.start_at.is_none_or(|start| first(tick, start)));
+    ticks.retain(|tick| schedule.rules.end_at.is_none_or(|end| *tick <= end));
     ticks.sort_unstable();
     ticks.dedup();
     Some(ticks)

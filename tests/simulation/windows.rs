@@ -37,7 +37,7 @@ impl Sim {
 
     /// After an edit the next window begins where the last one ended.
     fn check_anchor(&mut self, schedule: &ScheduleKey, begins: Option<Timestamp>) {
-        let ended = self.process.recorded.schedules.get(schedule).and_then(|record| record.window_end);
+        let ended = self.process.recorded.schedule(schedule).and_then(|record| record.window_end);
         if let (Some(ended), Some(begins)) = (ended, begins)
             && ended != begins
             && ended <= timestamp(self.wall())
@@ -49,7 +49,7 @@ impl Sim {
 
     /// Data that ticks decided stays decided.
     fn check_forward(&mut self, schedule: &ScheduleKey, end: Timestamp) {
-        let before = self.process.recorded.schedules.get(schedule).and_then(|record| record.window_end);
+        let before = self.process.recorded.schedule(schedule).and_then(|record| record.window_end);
         if let Some(before) = before.filter(|before| end < *before) {
             let detail = format!("{schedule}: its windows ended at {before}, and now at {end}");
             self.fail("I2: no window is taken back", detail);

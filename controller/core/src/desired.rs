@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::name::{EtlKey, Name, ScheduleKey};
 use crate::recorded::{AcceptedFile, EtlReset};
@@ -48,6 +48,8 @@ pub struct Desired {
 pub struct Policy {
     /// Value of the `controller` label: services that bear another are not ours.
     pub controller: String,
+    /// When this process started, to the nanosecond: its services bear it. None where nothing is started.
+    pub started_at: Option<Timestamp>,
     /// Most attempts in flight.
     pub attempts_max: usize,
     /// Finished runs kept of each ETL: those that succeeded.
@@ -62,6 +64,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             controller: "etl".to_owned(),
+            started_at: None,
             attempts_max: 10,
             keep_succeeded: 20,
             keep_failed: 50,
@@ -221,7 +224,7 @@ fn fingerprint(schedule: &Schedule) -> Arc<str> {
         crate::spec::When::Inputs(inputs) => format!("on {inputs:?}"),
         crate::spec::When::Webhook(_) => "webhook".to_owned(),
     };
-    let window = schedule.window.map(|rule| (rule.lag, rule.size));
-    let span = (window, schedule.start_at, schedule.end_at);
+    let window = schedule.rules.window.map(|rule| (rule.lag, rule.size));
+    let span = (window, schedule.rules.start_at, schedule.rules.end_at);
     crate::name::base32_hash(&format!("{} {clock} {suspended} {span:?}", schedule.etl), 13).into()
 }

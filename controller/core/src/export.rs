@@ -300,7 +300,11 @@ fn progress_fact<'a>(key: &BackfillKey, record: Option<&'a BackfillRecord>) -> F
 
 /// The list of missed ticks would be most of each line. All are counted; the list is told at the beginning of each file.
 fn without_missed(record: &ScheduleRecord) -> ScheduleRecord {
-    ScheduleRecord { missed: Vec::new(), ..record.clone() }
+    let mut record = record.clone();
+    if !record.rare.missed.is_empty() {
+        record.rare.missed = Vec::new();
+    }
+    record
 }
 
 /// The day and the number of a file, by its name: the greatest is the newest. None of what is no file of an export.

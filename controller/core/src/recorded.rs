@@ -17,8 +17,10 @@ use crate::spec::Etl;
 
 mod apply;
 mod apply_backfill;
+mod rare;
 mod schedule;
 
+pub use rare::{Rare, RareFields};
 pub use schedule::{
     DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, ScheduleRecord, Suspension,
 };
@@ -36,8 +38,8 @@ pub struct Recorded {
     pub ledgers: BTreeMap<LedgerKey, Ledger>,
     /// Ledgers with windows that the store does not know yet.
     pub unsaved_ledgers: BTreeSet<LedgerKey>,
-    /// One for each schedule ever seen and not forgotten.
-    pub schedules: BTreeMap<ScheduleKey, ScheduleRecord>,
+    /// One for each schedule ever seen and not forgotten. Boxed: a map that grows in the order of its keys is half empty.
+    pub schedules: BTreeMap<ScheduleKey, Box<ScheduleRecord>>,
     /// All runs within retention.
     pub runs: BTreeMap<RunKey, Run>,
     /// Runs that are not over, or of which something is left in the Swarm: all that a pass must visit.
@@ -171,7 +173,7 @@ pub struct Staged {
     /// Ledgers; none is ever forgotten.
     pub ledgers: BTreeMap<LedgerKey, Ledger>,
     /// Schedules.
-    pub schedules: BTreeMap<ScheduleKey, Option<ScheduleRecord>>,
+    pub schedules: BTreeMap<ScheduleKey, Option<Box<ScheduleRecord>>>,
     /// Runs, tasks included.
     pub runs: BTreeMap<RunKey, Option<Run>>,
     /// Which tasks of those runs changed: the others need no write.
@@ -252,7 +254,6 @@ impl Recorded {
         replace(&mut self.backfills, backfills);
         self.resets.extend(resets);
         if is_first_look {
-            pack(&mut self.schedules);
             self.agenda.pack();
         }
     }
@@ -277,6 +278,11 @@ impl Recorded {
             .map(|(_, run)| run)
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// What is recorded of a schedule.
+    pub fn schedule(&self, key: &ScheduleKey) -> Option<&ScheduleRecord> {
+        self.schedules.get(key).map(Box::as_ref)
     }
 
     /// A task of a run.

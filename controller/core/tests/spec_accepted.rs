@@ -191,14 +191,14 @@ fn schedules_in_all_their_forms() {
     );
     let When::Cron { crons, zone, .. } = &it.when else { panic!("no cron") };
     assert_eq!((crons.len(), zone.iana_name()), (2, Some("Europe/Madrid")));
-    assert_eq!((it.concurrency, it.suspend), (ConcurrencyPolicy::Replace, true));
-    assert_eq!(it.starting_deadline, Some(SignedDuration::from_hours(2)));
-    let values: Vec<String> = it.params.values().map(ToString::to_string).collect();
+    assert_eq!((it.rules.concurrency, it.suspend), (ConcurrencyPolicy::Replace, true));
+    assert_eq!(it.rules.starting_deadline, Some(SignedDuration::from_hours(2)));
+    let values: Vec<String> = it.rules.params.values().map(ToString::to_string).collect();
     assert_eq!(values, ["1", "x", "true"]);
-    assert_eq!((it.window, it.catchup), (Some(WindowRule::default()), Catchup::Merge));
+    assert_eq!((it.rules.window, it.rules.catchup), (Some(WindowRule::default()), Catchup::Merge));
     let every = schedule("every: 15m");
     assert_eq!(every.when, When::Every(SignedDuration::from_mins(15)));
-    assert_eq!((every.concurrency, every.suspend), (ConcurrencyPolicy::Queue, false));
+    assert_eq!((every.rules.concurrency, every.suspend), (ConcurrencyPolicy::Queue, false));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn windows_and_catching_up_in_all_their_forms_and_by_default() {
         ("catchup: all\ncatchupLimit: 1000", rule(0, 0), Queue, All, 1_000),
     ] {
         let it = schedule(&format!("every: 1m\n{lines}"));
-        let actual = (it.window, it.concurrency, it.catchup, it.catchup_limit);
+        let actual = (it.rules.window, it.rules.concurrency, it.rules.catchup, it.rules.catchup_limit);
         assert_eq!(actual, (window, concurrency, catchup, limit), "{lines}");
     }
 }
@@ -247,7 +247,7 @@ fn a_schedule_may_begin_end_and_be_spread() {
     ] {
         let it = schedule(&format!("every: 1m\n{lines}"));
         let jitter = SignedDuration::from_secs(jitter);
-        assert_eq!((it.start_at, it.end_at, it.jitter), (start, end, jitter), "{lines}");
+        assert_eq!((it.rules.start_at, it.rules.end_at, it.rules.jitter), (start, end, jitter), "{lines}");
     }
 }
 
@@ -313,7 +313,7 @@ fn a_webhook_has_no_clock_and_its_calls_wait_for_their_turn() {
     let params: Vec<(&str, &str)> =
         webhook.params.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(params, [("all", ""), ("day", "{{ body.day }}")]);
-    assert_eq!((it.window, it.concurrency), (None, ConcurrencyPolicy::Queue));
+    assert_eq!((it.rules.window, it.rules.concurrency), (None, ConcurrencyPolicy::Queue));
     let it = schedule("webhook: {secretFile: /a}\nconcurrencyPolicy: Forbid\nsuspend: true");
-    assert_eq!((it.concurrency, it.suspend), (ConcurrencyPolicy::Forbid, true));
+    assert_eq!((it.rules.concurrency, it.suspend), (ConcurrencyPolicy::Forbid, true));
 }

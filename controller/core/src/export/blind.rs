@@ -36,7 +36,7 @@ impl Salvaged {
 
 /// The data that a schedule may have asked for after what is told of it. Its ticks up to `until` are decided.
 fn unseen(schedule: &Schedule, record: &mut ScheduleRecord, until: Timestamp) -> Option<Window> {
-    let (rule, begins) = (schedule.window?, record.window_end?);
+    let (rule, begins) = (schedule.rules.window?, record.window_end?);
     let tick = match schedule.when {
         When::Every(_) | When::Cron { .. } => {
             newest_tick(schedule, record.first_seen, record.decided_until, until)?

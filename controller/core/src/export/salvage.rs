@@ -83,7 +83,7 @@ impl Salvage {
             _ if self.origin.is_none() => return Err(SalvageError::Head),
             Fact::Complete { .. } => self.complete = true,
             Fact::Fence { fence } => {
-                recorded.counters = Counters { fence: recorded.counters.fence.max(fence) };
+                recorded.counters.fence = recorded.counters.fence.max(fence);
             }
             Fact::File { path, file } => {
                 let path = path.into_owned();
@@ -180,10 +180,10 @@ impl Salvage {
         };
         let mut record = record.into_owned();
         self.note(record.last_tick.unwrap_or(record.first_seen));
-        if let Some(known) = self.recorded.schedules.get_mut(&key).filter(|_| record.missed.is_empty()) {
-            record.missed = std::mem::take(&mut known.missed);
+        if let Some(known) = self.recorded.schedules.get_mut(&key).filter(|_| record.rare.missed.is_empty()) {
+            record.rare.missed = std::mem::take(&mut known.rare.missed);
         }
-        self.recorded.schedules.insert(key, record);
+        self.recorded.schedules.insert(key, Box::new(record));
     }
 
     fn note(&mut self, at: Timestamp) {
@@ -195,7 +195,7 @@ impl Salvage {
 fn forget_call(recorded: &mut Recorded, etl: &EtlKey, call: &Call) {
     let schedule = ScheduleKey::new(etl.project.clone(), call.schedule.clone());
     if let Some(record) = recorded.schedules.get_mut(&schedule) {
-        record.deliveries.retain(|known| *known != call.delivery);
+        record.rare.deliveries.retain(|known| *known != call.delivery);
     }
 }
 

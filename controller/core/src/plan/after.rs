@@ -34,7 +34,8 @@ pub(super) fn run_ended(draft: &mut Draft, key: &RunKey) {
 }
 
 fn suspend_after_failures(draft: &mut Draft, schedule: &Schedule, run: &Run) {
-    let (Some(limit), Some(record)) = (schedule.suspend_after_failures, draft.schedule(&schedule.key)) else {
+    let (Some(limit), Some(record)) = (schedule.rules.suspend_after_failures, draft.schedule(&schedule.key))
+    else {
         return;
     };
     let failed = run.end.as_ref().is_some_and(|end| end.state.is_failure());
@@ -64,10 +65,10 @@ pub(super) fn next(
     }
     let counted = record.completed_at.max(Some(record.decided_until))?;
     let due = whole_seconds_up(counted).saturating_add(period).unwrap_or(Timestamp::MAX);
-    let is_new = record.last_tick.is_none() && record.missed_total.is_empty();
-    let due = match schedule.start_at {
+    let is_new = record.last_tick.is_none() && record.rare.missed_total.is_empty();
+    let due = match schedule.rules.start_at {
         // As with other clocks: `startAt` itself is a tick, unless windows begin there.
-        Some(start) if is_new && schedule.window.is_none() => start,
+        Some(start) if is_new && schedule.rules.window.is_none() => start,
         Some(start) if is_new => {
             let begins = record.window_end.map_or(start, |end| end.max(start));
             whole_seconds_up(begins).saturating_add(period).unwrap_or(Timestamp::MAX)
@@ -75,7 +76,7 @@ pub(super) fn next(
         Some(start) => due.max(start),
         None => due,
     };
-    schedule.end_at.is_none_or(|end| due <= end).then_some(due)
+    schedule.rules.end_at.is_none_or(|end| due <= end).then_some(due)
 }
 
 fn whole_seconds_up(at: Timestamp) -> Timestamp {

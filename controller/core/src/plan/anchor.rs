@@ -31,7 +31,7 @@ pub(super) fn anchor(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let other =
         record.as_ref().filter(|record| record.version != version).and_then(|record| record.window_end);
     let window_end =
-        schedule.window.map(|_| ended.unwrap_or_else(|| first_window(draft, schedule, version, other)));
+        schedule.rules.window.map(|_| ended.unwrap_or_else(|| first_window(draft, schedule, version, other)));
     let at = match known {
         // The clock may have been set back: ticks that are decided stay so. A tick that waits for its jitter is still due.
         Some(record) => record.decided_until.max(before_jitter(draft, schedule)),
@@ -57,7 +57,8 @@ fn before_jitter(draft: &Draft, schedule: &Schedule) -> Timestamp {
 /// Ticks after this instant are to be decided. `startAt` in the past asks for those since then, as far as their data is not
 /// accounted for already; itself it may be a tick.
 fn first_tick_after(schedule: &Schedule, window_end: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let start = schedule.start_at.map(|start| window_end.unwrap_or_else(|| before(start)).max(before(start)));
+    let start =
+        schedule.rules.start_at.map(|start| window_end.unwrap_or_else(|| before(start)).max(before(start)));
     start.unwrap_or(now).min(now)
 }
 
@@ -74,13 +75,13 @@ fn before(instant: Timestamp) -> Timestamp {
 /// where the ledger ends if that is later, so that no data is done twice. `other` is where the version before ended.
 fn first_window(draft: &Draft, schedule: &Schedule, version: u32, other: Option<Timestamp>) -> Timestamp {
     let asked = asked_until(draft, schedule, version);
-    if let Some(start) = schedule.start_at {
+    if let Some(start) = schedule.rules.start_at {
         return asked.map_or(start, |asked| asked.max(start));
     }
     let whole = whole_second(draft.now);
     let from = draft.now.checked_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN);
     let tick = newest_tick(schedule, whole, from, whole).unwrap_or(whole);
-    let lag = schedule.window.unwrap_or_default().lag;
+    let lag = schedule.rules.window.unwrap_or_default().lag;
     let begins = tick.checked_sub(lag).unwrap_or(tick);
     match asked {
         Some(asked) => begins.max(asked),
@@ -106,13 +107,13 @@ fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timest
     let ledger = ledger_key(schedule, version);
     let of_etl = draft.desired.schedules_of.get(&ledger.etl);
     let windowed = of_etl.into_iter().flatten().filter_map(|key| draft.desired.schedules.get(key));
-    if windowed.filter(|object| object.schedule.window.is_some()).count() > 1 {
+    if windowed.filter(|object| object.schedule.rules.window.is_some()).count() > 1 {
         return;
     }
     // From the first of it all: between two windows that people asked for may lie some that nobody did. What people asked for
     // before a known schedule began makes the time between no data of its own.
     let asked = draft.ledger(&ledger).filter(|_| !is_known).and_then(|ledger| ledger.asked.iter().next());
-    let first = asked.map(Window::start).into_iter().chain(schedule.start_at).min();
+    let first = asked.map(Window::start).into_iter().chain(schedule.rules.start_at).min();
     if let Some(window) = first.and_then(|first| Window::new(first, begins.min(draft.now))) {
         draft.change(Change::WindowAsked { ledger, window });
     }

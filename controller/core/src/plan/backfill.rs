@@ -99,7 +99,7 @@ fn ordered(
     let target = in_force(draft, etl)?;
     check(order)?;
     let (object, window) = windowed_schedule(draft, etl)?;
-    let mut params = object.schedule.params.clone();
+    let mut params = object.schedule.rules.params.clone();
     params.extend(order.params.clone());
     let params = checked(&target, &params)?;
     let record = draft.schedule(&object.schedule.key).ok_or_else(|| {
@@ -183,7 +183,7 @@ fn windowed_schedule<'a>(
 /// How a schedule's ticks close windows, if they do.
 fn rule_of(object: &ScheduleObject) -> Option<WindowRule> {
     match object.schedule.when {
-        When::Cron { .. } | When::Every(_) => object.schedule.window,
+        When::Cron { .. } | When::Every(_) => object.schedule.rules.window,
         When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => None,
     }
 }

@@ -40,14 +40,14 @@ pub(super) fn steps(
     now: Timestamp,
     refused: impl Fn(Timestamp) -> Option<MissReason>,
 ) -> Vec<Step> {
-    let mut cutter = Cutter { rule: schedule.window, begins };
+    let mut cutter = Cutter { rule: schedule.rules.window, begins };
     let newest = due.ticks.last().copied();
     let dropped = due.dropped.map(|(tick, count)| Step {
         tick,
         count,
         window: cutter.cut(tick),
         // However many are merged, their run is one.
-        missed: Some(match schedule.catchup {
+        missed: Some(match schedule.rules.catchup {
             Catchup::Merge => refused(tick).unwrap_or(MissReason::Merged),
             Catchup::All | Catchup::Last | Catchup::None => MissReason::Limit,
         }),
@@ -55,8 +55,8 @@ pub(super) fn steps(
     let mut steps: Vec<Step> = dropped.into_iter().collect();
     for tick in due.ticks.iter().copied() {
         let window = cutter.cut(tick);
-        let empty = (schedule.window.is_some() && window.is_none()).then_some(MissReason::Empty);
-        let missed = refused(tick).or(empty).or_else(|| passes(schedule.catchup, tick, newest, now));
+        let empty = (schedule.rules.window.is_some() && window.is_none()).then_some(MissReason::Empty);
+        let missed = refused(tick).or(empty).or_else(|| passes(schedule.rules.catchup, tick, newest, now));
         steps.push(Step { tick, count: 1, window, missed });
     }
     join_merged(&mut steps);
@@ -119,6 +119,8 @@ impl Cutter {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::fixtures::{at, schedule, seconds};
 
@@ -137,6 +139,13 @@ mod tests {
         steps.iter().map(line).collect()
     }
 
+    fn ruled(catchup: Catchup, window: Option<WindowRule>) -> Schedule {
+        let mut schedule = schedule("every: 100s");
+        let rules = Arc::make_mut(&mut schedule.rules);
+        (rules.catchup, rules.window) = (catchup, window);
+        schedule
+    }
+
     fn due(ticks: &[i64]) -> Due {
         Due { ticks: ticks.iter().map(|tick| at(*tick)).collect(), dropped: None }
     }
@@ -150,7 +159,7 @@ mod tests {
             (Catchup::None, ["0-100 catchup", "100-200 catchup", "200-300 catchup"]),
             (Catchup::Merge, ["0-100 merged", "100-200 merged", "0-300 runs"]),
         ] {
-            let schedule = Schedule { catchup, window: Some(RULE), ..schedule("every: 100s") };
+            let schedule = ruled(catchup, Some(RULE));
             let steps = steps(&schedule, &late, Some(at(0)), now, |_| None);
             assert_eq!(words(&steps), expected, "catchup: {}", catchup.word());
         }
@@ -159,7 +168,7 @@ mod tests {
     #[test]
     fn a_tick_that_came_as_it_should_runs_whatever_the_policy() {
         for catchup in [Catchup::All, Catchup::Last, Catchup::None, Catchup::Merge] {
-            let schedule = Schedule { catchup, window: None, ..schedule("every: 100s") };
+            let schedule = ruled(catchup, None);
             for (delay, runs) in [(0, true), (60, true), (61, catchup != Catchup::None)] {
                 let steps = steps(&schedule, &due(&[100]), None, at(100 + delay), |_| None);
                 let expected = if runs { "none runs" } else { "none catchup" };
@@ -190,7 +199,7 @@ mod tests {
                 ["-500-100 runs", "100-200 runs"],
             ),
         ] {
-            let schedule = Schedule { window: Some(rule), catchup: Catchup::All, ..schedule("every: 100s") };
+            let schedule = ruled(Catchup::All, Some(rule));
             let steps = steps(&schedule, &due(&ticks), Some(at(begins)), at(200), |_| None);
             assert_eq!(words(&steps), expected, "{what}");
         }
@@ -198,7 +207,7 @@ mod tests {
 
     #[test]
     fn only_what_nothing_parts_from_the_newest_is_merged_into_it() {
-        let schedule = Schedule { window: Some(RULE), catchup: Catchup::Merge, ..schedule("every: 100s") };
+        let schedule = ruled(Catchup::Merge, Some(RULE));
         let due = Due { dropped: Some((at(100), 7)), ..due(&[200, 300]) };
         for (refused, expected) in [
             (None, ["0-100 merged", "100-200 merged", "0-300 runs"]),
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_starts_no_run_is_asked_for_all_the_same() {
-        let schedule = |catchup| Schedule { window: Some(RULE), catchup, ..schedule("every: 100s") };
+        let schedule = |catchup| ruled(catchup, Some(RULE));
         let suspended = |until: i64| move |tick| (tick <= at(until)).then_some(MissReason::Suspended);
         let due = Due { dropped: Some((at(100), 7)), ..due(&[200, 300, 400]) };
         for (catchup, until, expected) in [

@@ -19,10 +19,10 @@ pub(super) enum Fate {
 /// Decides a due tick: `open` runs of the ETL of which `queued` wait in this schedule's queue, at most `bound` active.
 /// More than `catchupLimit` never wait: the oldest give way, since the newest are what people want after an outage.
 pub(super) fn decide(schedule: &Schedule, open: usize, queued: usize, bound: usize) -> Fate {
-    match schedule.concurrency {
+    match schedule.rules.concurrency {
         ConcurrencyPolicy::Forbid if open >= bound => Fate::Miss(MissReason::Forbid),
         ConcurrencyPolicy::Replace if open >= bound => Fate::Replace,
-        ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow if queued >= schedule.catchup_limit => {
+        ConcurrencyPolicy::Queue | ConcurrencyPolicy::Allow if queued >= schedule.rules.catchup_limit => {
             Fate::AdmitAndDropOldest
         }
         ConcurrencyPolicy::Forbid
@@ -34,6 +34,8 @@ pub(super) fn decide(schedule: &Schedule, open: usize, queued: usize, bound: usi
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::fixtures::schedule;
     use ConcurrencyPolicy::*;
@@ -51,7 +53,8 @@ mod tests {
             (Queue, 1, 0, 1, Fate::Admit),
             (Queue, 101, 100, 1, Fate::AdmitAndDropOldest),
         ] {
-            let schedule = Schedule { concurrency: policy, ..schedule("every: 1m") };
+            let mut schedule = schedule("every: 1m");
+            Arc::make_mut(&mut schedule.rules).concurrency = policy;
             let actual = decide(&schedule, open, queued, bound);
             assert_eq!(actual, expected, "{policy:?} with {open} open, {queued} queued, bound {bound}");
         }

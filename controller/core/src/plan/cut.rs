@@ -1,12 +1,14 @@
 //! Which data a backfill is over, and where it is cut into windows: as live ticks would have cut it. Pure.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::tick::next_tick;
 use crate::backfill::Reprocess;
 use crate::cron::Cron;
 use crate::ledger::Ledger;
-use crate::spec::{Schedule, When, WindowRule};
+use crate::spec::{Rules, Schedule, When, WindowRule};
 use crate::window::{Window, Windows};
 
 /// Which data of a span a backfill is to do.
@@ -46,16 +48,18 @@ pub(super) struct Grid {
 impl Grid {
     /// The grid of a schedule whose ticks close windows, from `from` on.
     pub fn of(schedule: &Schedule, rule: WindowRule, first_seen: Timestamp, from: Timestamp) -> Self {
-        let anchor = schedule.start_at.unwrap_or(first_seen);
+        let anchor = schedule.rules.start_at.unwrap_or(first_seen);
+        let rules = Rules { start_at: None, end_at: None, ..Rules::clone(&schedule.rules) };
+        let rules = Arc::new(rules);
         let clock = |when: When| {
             let anchor = match &when {
                 When::Every(period) => before(anchor, *period, from),
                 When::Cron { .. } | When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => anchor,
             };
-            (Schedule { when, start_at: None, end_at: None, ..schedule.clone() }, anchor)
+            (Schedule { when, rules: rules.clone(), ..schedule.clone() }, anchor)
         };
         let clocks = whens(&schedule.when).into_iter().map(clock).collect();
-        Self { clocks, rule, start_at: schedule.start_at }
+        Self { clocks, rule, start_at: schedule.rules.start_at }
     }
 
     /// Where the first window that reaches beyond `start` ends; never, if no tick follows.
@@ -172,7 +176,7 @@ mod tests {
         ) {
             let open: Windows = open.into_iter().collect();
             let schedule = schedule(&format!("every: {period}s, window: {{lag: {lag}s}}").replace(", ", "\n"));
-            let rules = schedule.window.expect("windows are the default");
+            let rules = schedule.rules.window.expect("windows are the default");
             let grid = Grid::of(&schedule, rules, at(first_seen), span.start());
             let windows = grid.cut(&rule.wanted(&ledger, &open, span), 1_000).expect("there are fewer");
             prop_assert!(windows.is_sorted());

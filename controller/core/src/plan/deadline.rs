@@ -7,7 +7,7 @@ use crate::spec::Schedule;
 
 /// The last instant at which the run of a tick may start: its deadline counts from when it starts with its schedule's jitter.
 pub(super) fn last_start(schedule: &Schedule, tick: Timestamp) -> Option<Timestamp> {
-    let late = delay(schedule).checked_add(schedule.starting_deadline?).unwrap_or(SignedDuration::MAX);
+    let late = delay(schedule).checked_add(schedule.rules.starting_deadline?).unwrap_or(SignedDuration::MAX);
     Some(tick.saturating_add(late).unwrap_or(Timestamp::MAX))
 }
 

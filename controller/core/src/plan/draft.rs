@@ -99,8 +99,8 @@ impl<'a> Draft<'a> {
 
     pub fn schedule(&self, key: &ScheduleKey) -> Option<&ScheduleRecord> {
         match self.staged.schedules.get(key) {
-            Some(staged) => staged.as_ref(),
-            None => self.recorded.schedules.get(key),
+            Some(staged) => staged.as_deref(),
+            None => self.recorded.schedule(key),
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) fn newest_ticks(
     until: Timestamp,
     most: usize,
 ) -> (Vec<Timestamp>, Option<Timestamp>) {
-    let until = schedule.end_at.map_or(until, |end| until.min(end));
+    let until = schedule.rules.end_at.map_or(until, |end| until.min(end));
     let search = Search { schedule, first_seen, until, wanted: most.saturating_add(1) };
     let mut span = SignedDuration::from_mins(1);
     loop {

@@ -96,7 +96,8 @@ fn group_of(draft: &Draft, run: &RunKey, ended: Ended) -> (Option<ScheduleKey>, 
     };
     let common = if success { policy.keep_succeeded } else { policy.keep_failed };
     let schedule = draft.run(run).and_then(|run| run.trigger.schedule());
-    let history = schedule.and_then(|key| draft.desired.schedules.get(key)).map(|it| it.schedule.history);
+    let history =
+        schedule.and_then(|key| draft.desired.schedules.get(key)).map(|it| it.schedule.rules.history);
     let own = history.and_then(|it| if success { it.keep_succeeded } else { it.keep_failed });
     (schedule.filter(|_| own.is_some()).cloned(), own.unwrap_or(common))
 }

@@ -158,7 +158,7 @@ fn ticks_of_a_suspension_stay_missed_after_its_end() {
     story.ask(at(130), "on", Verb::Resume { schedule: schedule.clone() });
     story.pass(at(180), seen([]));
     let record = &story.recorded.schedules[&schedule];
-    assert_eq!(record.missed_total.get(&MissReason::Suspended), Some(&2));
+    assert_eq!(record.rare.missed_total.get(&MissReason::Suspended), Some(&2));
     assert_eq!(record.last_tick, Some(at(180)));
     assert_eq!(record.suspension, None);
 }

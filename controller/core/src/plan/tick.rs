@@ -36,10 +36,10 @@ pub(super) const COUNTED_IN_PASS_MAX: u64 = 1_000_000;
 /// The first tick strictly after `after`, if there ever is one.
 pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -> Option<Timestamp> {
     // `startAt` itself may be a tick, unless ticks close windows: the first one begins there.
-    let back = SignedDuration::from_nanos(i64::from(schedule.window.is_none()));
-    let start = schedule.start_at.map(|start| start.saturating_sub(back).unwrap_or(start));
+    let back = SignedDuration::from_nanos(i64::from(schedule.rules.window.is_none()));
+    let start = schedule.rules.start_at.map(|start| start.saturating_sub(back).unwrap_or(start));
     let after = start.map_or(after, |start| after.max(start));
-    let every = |period| Some(next_every(schedule.start_at.unwrap_or(first_seen), period, after));
+    let every = |period| Some(next_every(schedule.rules.start_at.unwrap_or(first_seen), period, after));
     let tick = match &schedule.when {
         When::Every(period) => every(*period),
         When::Cron { crons, zone, dst } => {
@@ -49,7 +49,7 @@ pub fn next_tick(schedule: &Schedule, first_seen: Timestamp, after: Timestamp) -
         // These are not due by the clock alone: see where their runs end, and where their callers are heard.
         When::AfterCompletion(_) | When::Inputs(_) | When::Webhook(_) => None,
     };
-    tick.filter(|tick| schedule.end_at.is_none_or(|end| *tick <= end))
+    tick.filter(|tick| schedule.rules.end_at.is_none_or(|end| *tick <= end))
 }
 
 /// The first tick that is not decided yet, if it is known; `on` and `webhook` know none.
@@ -63,7 +63,7 @@ pub fn next_due(schedule: &Schedule, record: &ScheduleRecord) -> Option<Timestam
 
 /// How much later than its ticks a schedule's runs start: a share of its jitter that depends on its name alone.
 pub fn delay(schedule: &Schedule) -> SignedDuration {
-    let jitter = u64::try_from(schedule.jitter.as_millis()).unwrap_or(0);
+    let jitter = u64::try_from(schedule.rules.jitter.as_millis()).unwrap_or(0);
     let share = crate::name::hash_number(&schedule.key.to_string()).checked_rem(jitter).unwrap_or(0);
     SignedDuration::from_millis(i64::try_from(share).unwrap_or(0))
 }
@@ -226,7 +226,7 @@ fn due(draft: &mut Draft, schedule: &Schedule, record: &ScheduleRecord, now: Tim
         return Due { ticks, dropped: None };
     }
     let from = record.decided_until;
-    let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.catchup_limit);
+    let (ticks, dropped) = newest_ticks(schedule, record.first_seen, from, now, schedule.rules.catchup_limit);
     let dropped = dropped.map(|newest| {
         let most = COUNTED_MAX.min(draft.to_count).max(1);
         let counted = count(schedule, record.first_seen, from, newest, most);
@@ -284,7 +284,7 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
         .filter(|(_, queued)| **queued == Some(schedule.key.clone()))
         .map(|(key, _)| key)
         .collect();
-    let bound = usize::try_from(etl.etl.active_runs_max(schedule.concurrency)).unwrap_or(usize::MAX);
+    let bound = usize::try_from(etl.etl.active_runs_max(schedule.rules.concurrency)).unwrap_or(usize::MAX);
     match decide_fate(schedule, open.len(), queued.len(), bound) {
         Fate::Miss(reason) => return Some(reason),
         Fate::Admit => {}
@@ -322,11 +322,11 @@ fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunK
 
 /// The schedule's parameters, and the ETL's defaults for the others.
 pub(super) fn params_of(schedule: &Schedule, etl: &EtlObject) -> BTreeMap<String, ParamValue> {
-    check_param_values(&etl.etl, &schedule.params).unwrap_or_else(|_| schedule.params.clone())
+    check_param_values(&etl.etl, &schedule.rules.params).unwrap_or_else(|_| schedule.rules.params.clone())
 }
 
 /// Whether runs of this schedule start beside others.
 pub(super) fn policy_of(draft: &Draft, trigger: &Trigger) -> ConcurrencyPolicy {
     let object = trigger.schedule().and_then(|schedule| draft.desired.schedules.get(schedule));
-    object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.concurrency)
+    object.map_or(ConcurrencyPolicy::Queue, |object| object.schedule.rules.concurrency)
 }

@@ -52,7 +52,7 @@ pub(super) fn start_if_complete(draft: &mut Draft, object: &Arc<ScheduleObject>)
     else {
         return;
     };
-    if !inputs.ids().all(|id| record.inputs.contains_key(&id)) {
+    if !inputs.ids().all(|id| record.rare.inputs.contains_key(&id)) {
         return;
     }
     draft.change(Change::InputsTaken { schedule: schedule.key.clone() });
@@ -79,12 +79,12 @@ fn windows(
     inputs: &Inputs,
     record: &ScheduleRecord,
 ) -> Vec<(Option<Window>, Option<MissReason>)> {
-    let first = inputs.ids().next().and_then(|id| record.inputs.get(&id));
+    let first = inputs.ids().next().and_then(|id| record.rare.inputs.get(&id));
     let windows = first.map(|input| input.windows.clone()).unwrap_or_default();
     if windows == Windows::default() {
         return vec![(None, None)];
     }
-    let too_many = windows.len().saturating_sub(schedule.catchup_limit);
+    let too_many = windows.len().saturating_sub(schedule.rules.catchup_limit);
     let dropped = |place: usize| (place < too_many).then_some(MissReason::Limit);
     windows.iter().enumerate().map(|(place, window)| (Some(window), dropped(place))).collect()
 }
@@ -102,7 +102,7 @@ fn start(
     (inputs, record): (&Inputs, &ScheduleRecord),
     window: Option<Window>,
 ) -> Option<MissReason> {
-    let listed = inputs.ids().filter_map(|id| record.inputs.get_key_value(&id));
+    let listed = inputs.ids().filter_map(|id| record.rare.inputs.get_key_value(&id));
     let listed: BTreeMap<&String, &Input> = listed.collect();
     // With the time: a run that is retried may succeed more than once, and each of its successes counts.
     let brought: Vec<String> =

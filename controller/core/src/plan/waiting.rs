@@ -50,7 +50,7 @@ pub(super) fn is_too_late(draft: &mut Draft, key: &RunKey) -> bool {
 
 /// The oldest of too many that wait gives way to a newer one.
 pub(super) fn give_way(draft: &mut Draft, schedule: &Schedule, run: &RunKey) {
-    let limit = schedule.catchup_limit;
+    let limit = schedule.rules.catchup_limit;
     let message = format!("gave way to a newer tick: at most {limit} wait in its schedule's queue");
     miss(draft, &schedule.key, run, MissReason::Limit, message);
 }

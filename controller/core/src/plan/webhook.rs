@@ -30,14 +30,14 @@ pub(super) fn take(
     let record = record_of(draft, object);
     let run = RunKey::of_request(&etl.etl.key, &format!("{}\n{delivery}", key.name));
     // The delivery may be one of a store that was lost, whose run was found again.
-    if record.deliveries.iter().any(|known| known == delivery) || draft.run(&run).is_some() {
+    if record.rare.deliveries.iter().any(|known| known == delivery) || draft.run(&run).is_some() {
         return done(format!("run/{}", run.name()), "unchanged");
     }
     if is_suspended(object, &record, draft.now) {
         miss(draft, key, &record, MissReason::Suspended);
         return refuse("Conflict", format!("schedule `{key}` is suspended"), "resume it, then call again");
     }
-    let given = object.schedule.params.iter().chain(params);
+    let given = object.schedule.rules.params.iter().chain(params);
     let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let params = match check_param_values(&etl.etl, &given) {
         Ok(params) => params,

@@ -98,7 +98,7 @@ impl Staged {
         match change {
             Change::ScheduleAnchored { schedule, version, fingerprint, at, first, now, window_end } => {
                 let slot = self.schedule(recorded, schedule);
-                let record = slot.get_or_insert_with(|| ScheduleRecord::first_sight(*at));
+                let record = slot.get_or_insert_with(|| Box::new(ScheduleRecord::first_sight(*at)));
                 record.created_at = record.created_at.or(Some(*now));
                 record.version = *version;
                 record.fingerprint.clone_from(fingerprint);
@@ -251,7 +251,7 @@ impl Staged {
     }
 
     /// The staged value of a schedule.
-    pub fn schedule(&mut self, recorded: &Recorded, key: &ScheduleKey) -> &mut Option<ScheduleRecord> {
+    pub fn schedule(&mut self, recorded: &Recorded, key: &ScheduleKey) -> &mut Option<Box<ScheduleRecord>> {
         self.schedules.entry(key.clone()).or_insert_with(|| recorded.schedules.get(key).cloned())
     }
 
@@ -295,16 +295,16 @@ fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
         }
         Change::Resumed { .. } => record.suspension = None,
         Change::InputSucceeded { input, run, window, at, .. } => {
-            let known = record.inputs.remove(input);
+            let known = record.rare.inputs.remove(input);
             let windows = known.into_iter().flat_map(|known| Vec::from(known.windows)).chain(*window);
             let (run, windows) = (run.clone(), windows.collect());
-            record.inputs.insert(input.clone(), Input { run, at: *at, windows });
+            record.rare.inputs.insert(input.clone(), Input { run, at: *at, windows });
         }
-        Change::InputsTaken { .. } => record.inputs.clear(),
+        Change::InputsTaken { .. } => record.rare.inputs.clear(),
         Change::DeliveryTaken { delivery, .. } => {
-            record.deliveries.push(delivery.clone());
-            let excess = record.deliveries.len().saturating_sub(DELIVERIES_MAX);
-            record.deliveries.drain(..excess);
+            record.rare.deliveries.push(delivery.clone());
+            let excess = record.rare.deliveries.len().saturating_sub(DELIVERIES_MAX);
+            record.rare.deliveries.drain(..excess);
         }
         other => unreachable!("not a change of a known schedule: {other:?}"),
     }
@@ -317,11 +317,11 @@ fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) 
 
 fn miss(record: &mut ScheduleRecord, missed: &[MissedTick]) {
     for tick in missed {
-        *record.missed_total.entry(tick.reason).or_default() += tick.count;
+        *record.rare.missed_total.entry(tick.reason).or_default() += tick.count;
     }
-    record.missed.extend_from_slice(missed);
-    let excess = record.missed.len().saturating_sub(MISSED_TICKS_MAX);
-    record.missed.drain(..excess);
+    record.rare.missed.extend_from_slice(missed);
+    let excess = record.rare.missed.len().saturating_sub(MISSED_TICKS_MAX);
+    record.rare.missed.drain(..excess);
 }
 
 /// It waits for its place among the ETL's active runs again: others may have taken it meanwhile.

@@ -1,11 +1,11 @@
 //! What is recorded of a schedule. Plain values; what follows from them is decided in `plan`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rare::Rare;
 use crate::name::RunKey;
 use crate::window::{Window, Windows};
 
@@ -35,10 +35,6 @@ pub struct ScheduleRecord {
     pub last_tick: Option<Timestamp>,
     /// Somebody's suspension, beside the spec's own.
     pub suspension: Option<Box<Suspension>>,
-    /// Ticks that started no run, by reason.
-    pub missed_total: BTreeMap<MissReason, u64>,
-    /// The newest of them.
-    pub missed: Vec<MissedTick>,
     /// When it was first seen; `first_seen` is where its ticks count from.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
@@ -48,12 +44,9 @@ pub struct ScheduleRecord {
     /// Runs of it that failed in a row.
     #[serde(default)]
     pub failures: u32,
-    /// Input, as in the spec → what of it succeeded since its last start.
-    #[serde(default)]
-    pub inputs: BTreeMap<String, Input>,
-    /// The newest calls of its webhook, oldest first.
-    #[serde(default)]
-    pub deliveries: Vec<String>,
+    /// What only some have.
+    #[serde(flatten)]
+    pub rare: Rare,
 }
 
 impl ScheduleRecord {
@@ -67,13 +60,10 @@ impl ScheduleRecord {
             window_end: None,
             last_tick: None,
             suspension: None,
-            missed_total: BTreeMap::new(),
-            missed: Vec::new(),
             created_at: None,
             completed_at: None,
             failures: 0,
-            inputs: BTreeMap::new(),
-            deliveries: Vec::new(),
+            rare: Rare::default(),
         }
     }
 }

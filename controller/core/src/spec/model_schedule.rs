@@ -1,6 +1,7 @@
 //! The checked Schedule: what starts runs of an ETL, over which data, and what becomes of what could not be started.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use schemars::JsonSchema;
@@ -21,6 +22,13 @@ pub struct Schedule {
     pub when: When,
     /// Ticks pass without runs.
     pub suspend: bool,
+    /// What its ticks do.
+    pub rules: Arc<Rules>,
+}
+
+/// What ticks of a schedule do. Many schedules have the same, and share one copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
     /// What a tick does when the ETL is at its bound of active runs.
     pub concurrency: ConcurrencyPolicy,
     /// A tick older than this is missed, not started.

@@ -13,7 +13,7 @@ use super::fault::{BAD_CRON, BAD_SCHEDULE, BAD_ZONE, NEVER_FIRES, OUT_OF_RANGE, 
 use super::file::{Identity, Located, Object};
 use super::inputs::{read_history, read_inputs};
 use super::model::ParamValue;
-use super::model_schedule::{Catchup, ConcurrencyPolicy, Schedule, When};
+use super::model_schedule::{Catchup, ConcurrencyPolicy, Rules, Schedule, When};
 use super::nearest::did_you_mean;
 use super::tables::{AFTER, CONCURRENCY_POLICIES, DST_RULES, FAILURES_MAX, SCHEDULE, SCHEDULE_SPEC};
 use super::webhook::{mark_params, read_webhook};
@@ -96,11 +96,7 @@ pub(super) fn read_clock(
         When::Webhook(_) => (window, catchup) = (None, Catchup::All),
         When::Cron { .. } | When::Every(_) => {}
     }
-    let schedule = Schedule {
-        key,
-        etl,
-        when,
-        suspend,
+    let rules = Rules {
         concurrency,
         starting_deadline,
         params,
@@ -113,7 +109,7 @@ pub(super) fn read_clock(
         suspend_after_failures: failures.and_then(|failures| u32::try_from(failures).ok()),
         history,
     };
-    Some((schedule, marks))
+    Some((Schedule { key, etl, when, suspend, rules: rules.into() }, marks))
 }
 
 fn read_values(

@@ -152,6 +152,6 @@ fn misfits(schedule: &Schedule, etl: &Etl) -> Vec<ParamFault> {
     };
     let is_brought =
         |fault: &ParamFault| matches!(fault, ParamFault::Missing { name } if brought.contains(&name));
-    let fixed = param_faults(etl, &schedule.params).into_iter().filter(|fault| !is_brought(fault));
+    let fixed = param_faults(etl, &schedule.rules.params).into_iter().filter(|fault| !is_brought(fault));
     fixed.chain(brought.iter().filter_map(|name| unknown_param(etl, name))).collect()
 }

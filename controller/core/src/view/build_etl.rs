@@ -17,7 +17,7 @@ const FAULT_CHARS_MAX: usize = 1_000;
 pub fn etl_view(recorded: &Recorded, desired: &Desired, object: &EtlObject, now: Timestamp) -> EtlView {
     let etl = &object.etl;
     let schedules = schedules_of(desired, etl);
-    let records = || schedules.iter().map(|object| recorded.schedules.get(&object.schedule.key));
+    let records = || schedules.iter().map(|object| recorded.schedule(&object.schedule.key));
     let metadata = Metadata {
         name: etl.key.name.to_string(),
         project: etl.key.project.to_string(),
@@ -35,7 +35,7 @@ fn schedules_of<'a>(desired: &'a Desired, etl: &Etl) -> Vec<&'a ScheduleObject> 
 }
 
 fn etl_spec(etl: &Etl, schedules: &[&ScheduleObject]) -> EtlSpecView {
-    let policy = schedules.first().map(|object| object.schedule.concurrency);
+    let policy = schedules.first().map(|object| object.schedule.rules.concurrency);
     EtlSpecView {
         version: etl.version,
         description: etl.description.clone(),

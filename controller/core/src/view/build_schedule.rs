@@ -20,7 +20,7 @@ const NEXT_TICKS: usize = 3;
 /// A schedule, whole.
 pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestamp) -> ScheduleView {
     let schedule = &object.schedule;
-    let record = recorded.schedules.get(&schedule.key);
+    let record = recorded.schedule(&schedule.key);
     let suspension = record.and_then(|record| suspension_at(record, now));
     let metadata = Metadata {
         name: schedule.key.name.to_string(),
@@ -28,13 +28,13 @@ pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestam
         creation_timestamp: record.map(|record| record.created_at.unwrap_or(record.first_seen)),
         ..Metadata::default()
     };
-    let missed = record.into_iter().flat_map(|record| &record.missed_total);
+    let missed = record.into_iter().flat_map(|record| &record.rare.missed_total);
     let status = ScheduleStatusView {
         conditions: vec![ready(recorded, object), suspended(schedule, suspension)],
         last_tick: record.and_then(|record| record.last_tick),
         next_tick: due_next(schedule, record, now),
         next_ticks: next_ticks(schedule, record, now),
-        start_delay_seconds: (!schedule.jitter.is_zero()).then(|| delay(schedule).as_secs_f64()),
+        start_delay_seconds: (!schedule.rules.jitter.is_zero()).then(|| delay(schedule).as_secs_f64()),
         window_end: record.and_then(|record| record.window_end),
         missed: missed.map(|(reason, count)| (reason.word().to_owned(), *count)).collect(),
         inputs: inputs(schedule, record),
@@ -73,7 +73,7 @@ fn first_due(schedule: &Schedule, record: Option<&ScheduleRecord>, now: Timestam
 fn inputs(schedule: &Schedule, record: Option<&ScheduleRecord>) -> Vec<InputView> {
     let When::Inputs(inputs) = &schedule.when else { return Vec::new() };
     let view = |input: String| {
-        let brought = record.and_then(|record| record.inputs.get(&input));
+        let brought = record.and_then(|record| record.rare.inputs.get(&input));
         let windows = brought.into_iter().flat_map(|brought| brought.windows.iter());
         InputView {
             run: brought.map(|brought| brought.run.to_string()),
@@ -88,7 +88,7 @@ fn inputs(schedule: &Schedule, record: Option<&ScheduleRecord>) -> Vec<InputView
 fn webhook(schedule: &Schedule, record: Option<&ScheduleRecord>) -> Option<WebhookView> {
     let When::Webhook(_) = &schedule.when else { return None };
     let path = format!("/hooks/{}/{}", schedule.key.project, schedule.key.name);
-    Some(WebhookView { path, deliveries: record.map_or(0, |record| record.deliveries.len()) })
+    Some(WebhookView { path, deliveries: record.map_or(0, |record| record.rare.deliveries.len()) })
 }
 
 /// The schedule's clock in words: `30 2 * * * (America/Los_Angeles)`, `every 15m`.
@@ -132,17 +132,17 @@ fn schedule_spec(schedule: &Schedule) -> ScheduleSpecView {
         when: when_words(schedule),
         timezone: zone_name(schedule),
         dst: dst_word(schedule).map(str::to_owned),
-        concurrency_policy: policy_word(schedule.concurrency).to_owned(),
-        starting_deadline: schedule.starting_deadline.map(format_duration),
+        concurrency_policy: policy_word(schedule.rules.concurrency).to_owned(),
+        starting_deadline: schedule.rules.starting_deadline.map(format_duration),
         suspend: schedule.suspend,
-        window: schedule.window.map(Into::into),
-        catchup: schedule.catchup.word().to_owned(),
-        catchup_limit: schedule.catchup_limit,
-        start_at: schedule.start_at,
-        end_at: schedule.end_at,
-        jitter: (!schedule.jitter.is_zero()).then(|| format_duration(schedule.jitter)),
-        suspend_after_failures: schedule.suspend_after_failures,
-        history: history(schedule.history),
+        window: schedule.rules.window.map(Into::into),
+        catchup: schedule.rules.catchup.word().to_owned(),
+        catchup_limit: schedule.rules.catchup_limit,
+        start_at: schedule.rules.start_at,
+        end_at: schedule.rules.end_at,
+        jitter: (!schedule.rules.jitter.is_zero()).then(|| format_duration(schedule.rules.jitter)),
+        suspend_after_failures: schedule.rules.suspend_after_failures,
+        history: history(schedule.rules.history),
     }
 }
 

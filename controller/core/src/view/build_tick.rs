@@ -34,7 +34,11 @@ pub fn ticks(recorded: &Recorded) -> impl Iterator<Item = Tick<'_>> {
     // One that gave way, or waited for too long, is among the missed ones.
     let started = started.filter(|tick| !is_listed_as_missed(recorded, tick));
     let missed = recorded.schedules.iter().flat_map(|(schedule, record)| {
-        record.missed.iter().map(move |missed| Tick { schedule, at: missed.tick, fate: Fate::Missed(missed) })
+        record.rare.missed.iter().map(move |missed| Tick {
+            schedule,
+            at: missed.tick,
+            fate: Fate::Missed(missed),
+        })
     });
     started.chain(missed)
 }
@@ -54,8 +58,8 @@ fn started_by(run: &Run) -> Option<Tick<'_>> {
 fn is_listed_as_missed(recorded: &Recorded, tick: &Tick<'_>) -> bool {
     let Fate::Run(run) = tick.fate else { return false };
     let never_started = run.end.is_some() && run.started_at.is_none();
-    let record = recorded.schedules.get(tick.schedule).filter(|_| never_started);
-    record.is_some_and(|record| record.missed.iter().any(|missed| missed.tick == tick.at))
+    let record = recorded.schedule(tick.schedule).filter(|_| never_started);
+    record.is_some_and(|record| record.rare.missed.iter().any(|missed| missed.tick == tick.at))
 }
 
 /// A tick, whole.

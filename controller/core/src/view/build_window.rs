@@ -36,7 +36,7 @@ pub fn windows_missing(desired: &Desired, recorded: &Recorded, object: &EtlObjec
     let keys = desired.schedules_of.get(&object.etl.key).into_iter().flatten();
     let schedules: Vec<&ScheduleObject> = keys
         .filter_map(|key| desired.schedules.get(key).map(AsRef::as_ref))
-        .filter(|object| object.schedule.window.is_some())
+        .filter(|object| object.schedule.rules.window.is_some())
         .collect();
     let mut left = most;
     let mut missing = 0;
@@ -63,7 +63,7 @@ pub(super) fn gaps_of<'a>(recorded: &'a Recorded, object: &EtlObject) -> Option<
 /// How many ticks close a window inside of a gap; `most` at most.
 fn ticks_closing_in(recorded: &Recorded, object: &ScheduleObject, gap: Window, most: u64) -> u64 {
     let schedule = &object.schedule;
-    let (Some(record), Some(rule)) = (recorded.schedules.get(&schedule.key), schedule.window) else {
+    let (Some(record), Some(rule)) = (recorded.schedule(&schedule.key), schedule.rules.window) else {
         return 0;
     };
     let later = |at: Timestamp| at.saturating_add(rule.lag).unwrap_or(Timestamp::MAX);

@@ -6,13 +6,13 @@ use super::*;
 use crate::desired::ScheduleObject;
 use crate::fixtures::{at, etl_key, schedule};
 use crate::name::RunKey;
-use crate::recorded::{Input, Recorded, ScheduleRecord, Suspension};
+use crate::recorded::{Input, RareFields, Recorded, ScheduleRecord, Suspension};
 use crate::spec::Schedule;
 use crate::window::{Window, Windows};
 
 fn view_of(schedule: Schedule, record: Option<ScheduleRecord>, now: Timestamp) -> ScheduleView {
     let mut recorded = Recorded::default();
-    recorded.schedules.extend(record.map(|record| (schedule.key.clone(), record)));
+    recorded.schedules.extend(record.map(|record| (schedule.key.clone(), Box::new(record))));
     let (file, commit) = ("a.etl.yaml".into(), "c0ffee".into());
     schedule_view(&recorded, &ScheduleObject { schedule, fingerprint: "f".into(), file, commit }, now)
 }
@@ -76,7 +76,7 @@ fn what_is_waited_for_is_told_with_what_came() {
     let mut windows = Windows::default();
     windows.insert(span);
     let mut record = ScheduleRecord { failures: 2, ..ScheduleRecord::first_sight(at(0)) };
-    record.inputs.insert("etl/stock".into(), Input { run: key("stock"), at: at(70), windows });
+    record.rare.inputs.insert("etl/stock".into(), Input { run: key("stock"), at: at(70), windows });
     let view = view_of(schedule(keys), Some(record), at(100));
     let told: Vec<_> = view
         .status
@@ -95,7 +95,8 @@ fn what_is_waited_for_is_told_with_what_came() {
 fn a_webhook_tells_its_path_and_how_many_calls_it_remembers() {
     let keys = "webhook: {secretFile: /run/secrets/x}\nhistory: {keepFailed: 3}";
     let deliveries = vec!["a".to_owned(), "b".to_owned()];
-    let record = ScheduleRecord { deliveries, ..ScheduleRecord::first_sight(at(0)) };
+    let rare = RareFields { deliveries, ..RareFields::default() }.into();
+    let record = ScheduleRecord { rare, ..ScheduleRecord::first_sight(at(0)) };
     let view = view_of(schedule(keys), Some(record), at(0));
     let webhook = view.status.webhook.unwrap();
     assert_eq!((webhook.path.as_str(), webhook.deliveries), ("/hooks/default/hello", 2));

@@ -14,7 +14,7 @@ use crate::name::{EtlKey, Name, RunKey};
 use crate::outcome::{EndState, Outcome, StopReason, StuckReason};
 use crate::reason::Reason;
 use crate::reason::WaitsFor;
-use crate::recorded::{MissReason, Recorded, ScheduleRecord, SourceError, Suspension};
+use crate::recorded::{MissReason, RareFields, Recorded, ScheduleRecord, SourceError, Suspension};
 use crate::run::*;
 use crate::spec::Condition;
 use crate::spec::*;
@@ -213,11 +213,7 @@ fn schedule(when: When) -> ScheduleObject {
         key: etl_key(),
         etl: name("rna"),
         when,
-        suspend: false,
-        concurrency: ConcurrencyPolicy::Queue,
-        starting_deadline: Some(SignedDuration::from_mins(5)),
-        params: BTreeMap::new(),
-        ..crate::fixtures::schedule("every: 1m")
+        ..crate::fixtures::schedule("every: 1m\nconcurrencyPolicy: Queue\nstartingDeadline: 5m")
     };
     ScheduleObject { schedule, fingerprint: "f".into(), file: "rna.etl.yaml".into(), commit: "c0ffee".into() }
 }
@@ -236,7 +232,7 @@ fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
         window_end: None,
         last_tick: Some(at(60)),
         suspension: suspension.map(Box::new),
-        missed_total: BTreeMap::from([(MissReason::Forbid, 2)]),
+        rare: RareFields { missed_total: [(MissReason::Forbid, 2)].into(), ..RareFields::default() }.into(),
         ..ScheduleRecord::first_sight(at(0))
     }
 }
@@ -264,7 +260,7 @@ fn an_etl_shows_its_clock_its_newest_run_and_whether_its_file_is_in_force() {
     let run =
         Run { end: Some(RunEnd { state: EndState::Succeeded, at: at(9), message: String::new() }), ..run() };
     let mut recorded = recorded(run);
-    recorded.schedules.insert(etl_key(), schedule_record(None));
+    recorded.schedules.insert(etl_key(), Box::new(schedule_record(None)));
     let mut desired = Desired::default();
     let file: Arc<str> = "rna.etl.yaml".into();
     let object =

@@ -11,7 +11,7 @@ use crate::fixtures::{at, name, seconds};
 use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{EtlKey, RunKey};
 use crate::outcome::EndState;
-use crate::recorded::{AcceptedFile, MissReason, MissedTick, Recorded, ScheduleRecord};
+use crate::recorded::{AcceptedFile, MissReason, MissedTick, RareFields, Recorded, ScheduleRecord};
 use crate::run::{Run, RunEnd, Trigger};
 use crate::window::Window;
 
@@ -152,7 +152,7 @@ fn schedule_record(missed: Vec<MissedTick>) -> ScheduleRecord {
     ScheduleRecord {
         decided_until: at(100),
         window_end: Some(at(100)),
-        missed,
+        rare: RareFields { missed, ..RareFields::default() }.into(),
         ..ScheduleRecord::first_sight(at(0))
     }
 }
@@ -173,7 +173,7 @@ fn missing_windows_are_counted_by_the_ticks_that_would_close_them() {
     ] {
         let desired = desired(schedule);
         let mut recorded = recorded(ledger(&ends), vec![]);
-        recorded.schedules.insert(rna(), schedule_record(vec![]));
+        recorded.schedules.insert(rna(), Box::new(schedule_record(vec![])));
         let missing = windows_missing(&desired, &recorded, &desired.etls[&rna()], most);
         assert_eq!(missing, Some(expected), "{schedule} after {ends:?}, at most {most}");
     }
@@ -185,7 +185,7 @@ fn missing_windows_are_counted_by_the_ticks_that_would_close_them() {
 fn a_window_of_an_open_run_is_not_missing() {
     let desired = desired("every: 10s");
     let mut recorded = recorded(ledger(&[]), vec![run((0, 30), "Running"), run((30, 40), "Queued")]);
-    recorded.schedules.insert(rna(), schedule_record(vec![]));
+    recorded.schedules.insert(rna(), Box::new(schedule_record(vec![])));
     let object = &desired.etls[&rna()];
     assert_eq!(windows_missing(&desired, &recorded, object, 1_000), Some(6));
     let view = etl_view(&recorded, &desired, object, at(200)).status;
@@ -197,7 +197,7 @@ fn ticks_are_runs_and_what_was_missed() {
     let missed = |tick, reason, count| MissedTick { tick: at(tick), reason, count, window: None };
     let mut recorded = recorded(ledger(&[]), vec![run((90, 100), "Failed"), run((100, 110), "Queued")]);
     let record = schedule_record(vec![missed(80, MissReason::Limit, 7), missed(90, MissReason::Catchup, 1)]);
-    recorded.schedules.insert(rna(), record);
+    recorded.schedules.insert(rna(), Box::new(record));
     let manual = Run { trigger: Trigger::Manual { user: "ann".into() }, ..run((0, 10), "Succeeded") };
     recorded.runs.insert(manual.key.clone(), manual);
     let desired = desired("every: 10s");

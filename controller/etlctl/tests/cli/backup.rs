@@ -191,7 +191,7 @@ fn ticking() -> Recorded {
     recorded.files.insert("projects/north/sales.etl.yaml".into(), file);
     let mut record = ScheduleRecord::first_sight(at(0));
     (record.decided_until, record.window_end) = (at(86_400), Some(at(86_400)));
-    recorded.schedules.insert(sales(), record);
+    recorded.schedules.insert(sales(), Box::new(record));
     recorded
 }
 

@@ -334,7 +334,7 @@ async fn a_suspended_hook_counts_what_it_missed_and_takes_the_same_call_later() 
     assert_eq!(scene.call(HOOK, &headers, BODY).await, said(200, "unchanged"), "its run is there");
     let other = [("x-gitea-signature", MAC), ("x-gitea-delivery", "two")];
     assert_eq!(scene.call(HOOK, &other, BODY).await, said(409, "Conflict"));
-    let missed = scene.state.recorded().schedules[&key].missed_total.clone();
+    let missed = scene.state.recorded().schedules[&key].rare.missed_total.clone();
     assert_eq!(missed, BTreeMap::from([(MissReason::Suspended, 1)]));
     scene.state.ask("two".into(), "ann".into(), Verb::Resume { schedule: key }).await.unwrap();
     assert_eq!(scene.call(HOOK, &other, BODY).await, said(202, "created"));

@@ -109,7 +109,7 @@ impl Families {
 
 fn created(desired: &Desired, recorded: &Recorded, object: &EtlObject) -> Option<Timestamp> {
     let schedules = desired.schedules_of.get(&object.etl.key).into_iter().flatten();
-    schedules.filter_map(|key| recorded.schedules.get(key)).map(|record| record.first_seen).min()
+    schedules.filter_map(|key| recorded.schedule(key)).map(|record| record.first_seen).min()
 }
 
 fn put(family: &mut Family, labels: [&str; 2], at: Option<Timestamp>) {

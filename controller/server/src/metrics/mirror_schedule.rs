@@ -23,7 +23,7 @@ const SCHEDULE: &[&str] = &["project", "schedule"];
 pub(super) fn write(page: &mut Page, desired: &Desired, recorded: &Recorded, now: Timestamp) {
     let mut families = Families::new();
     for (key, object) in &desired.schedules {
-        families.add(object, recorded.schedules.get(key), now);
+        families.add(object, recorded.schedule(key), now);
     }
     let Families { info, suspended, next, last, missed } = families;
     [info, suspended, next, last, missed].into_iter().for_each(|family| page.push(family));
@@ -85,7 +85,7 @@ impl Families {
         }
         for reason in MISS_REASONS {
             let count =
-                record.and_then(|record| record.missed_total.get(&reason)).copied().unwrap_or_default();
+                record.and_then(|record| record.rare.missed_total.get(&reason)).copied().unwrap_or_default();
             self.missed.add(&[project, name, reason.word()], count as f64);
         }
     }

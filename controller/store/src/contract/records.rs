@@ -8,8 +8,8 @@ use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
 use etl_core::recorded::{
-    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Recorded, ScheduleRecord, Staged,
-    Suspension,
+    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Rare, RareFields, Recorded,
+    ScheduleRecord, Staged, Suspension,
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use etl_core::spec::ParamValue;
@@ -100,13 +100,15 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         window_end: Some(at(0)),
         last_tick: Some(at(60)),
         suspension: None,
-        missed_total: [(MissReason::Forbid, u64::MAX)].into(),
-        missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
         created_at: Some(at(0)),
         completed_at: Some(at(61)),
         failures: 2,
-        inputs: [("upstream".to_owned(), input())].into(),
-        deliveries: vec!["d-1".into()],
+        rare: Rare::from(RareFields {
+            missed_total: [(MissReason::Forbid, u64::MAX)].into(),
+            missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
+            inputs: [("upstream".to_owned(), input())].into(),
+            deliveries: vec!["d-1".into()],
+        }),
     }
 }
 
@@ -138,7 +140,7 @@ pub fn counted(number: u64, key: &RunKey) -> Staged {
     // The size changes, so that chunks come and go.
     let text = format!("{number}\n{}", "x".repeat(usize::try_from(number % 7).unwrap() * 4_000));
     staged.files.insert("a.etl.yaml".into(), Some(file(&text)));
-    staged.schedules.insert(key.etl.clone(), Some(schedule(&number.to_string())));
+    staged.schedules.insert(key.etl.clone(), Some(Box::new(schedule(&number.to_string()))));
     staged
 }
 
@@ -194,7 +196,7 @@ impl Dice {
         }
         for object in ["a", "a-b"] {
             let key = ObjectKey::new(name("north"), name(object));
-            staged.schedules.insert(key, Some(self.schedule()));
+            staged.schedules.insert(key, Some(Box::new(self.schedule())));
         }
         for hash in ["5f2c", "5f2c0"] {
             staged.specs.insert(hash.into(), Some(Arc::new(self.etl())));
@@ -275,13 +277,15 @@ impl Dice {
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
             suspension: suspension.map(Box::new),
-            missed_total: [(MissReason::Suspended, self.number())].into(),
-            missed: vec![tick; self.below(101)],
             created_at: self.maybe(Self::at),
             completed_at: self.maybe(Self::at),
             failures: 4,
-            inputs: [(self.text(), input())].into(),
-            deliveries: vec![self.text(); self.below(20)],
+            rare: Rare::from(RareFields {
+                missed_total: [(MissReason::Suspended, self.number())].into(),
+                missed: vec![tick; self.below(101)],
+                inputs: [(self.text(), input())].into(),
+                deliveries: vec![self.text(); self.below(20)],
+            }),
         }
     }
 

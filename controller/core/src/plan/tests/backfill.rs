@@ -235,7 +235,7 @@ fn no_tick_is_missed_and_nothing_is_replaced_for_a_backfill() {
         run_over(&story, (0, 100));
         let filling = run_over(&story, (-200, -100));
         assert_eq!(story.recorded.runs[&filling].stopping, None, "{policy}");
-        assert!(story.recorded.schedules[&hello()].missed.is_empty(), "{policy}");
+        assert!(story.recorded.schedules[&hello()].rare.missed.is_empty(), "{policy}");
     }
 }
 

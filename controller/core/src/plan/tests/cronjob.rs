@@ -143,7 +143,7 @@ fn end_run(story: &mut Story, run: &RunKey, now: Timestamp) {
 }
 
 fn missed(story: &Story) -> BTreeMap<MissReason, u64> {
-    story.recorded.schedules.get(&hello()).map(|record| record.missed_total.clone()).unwrap_or_default()
+    story.recorded.schedule(&hello()).map(|record| record.rare.missed_total.clone()).unwrap_or_default()
 }
 
 /// What a pass does, in words: runs that start, that wait in the queue, that are stopped; and ticks that start none, by reason.

@@ -21,7 +21,7 @@ fn ticks_that_only_pass_are_not_written() {
     let running =
         |now| Observed { listed_at: Some(at(now)), ..seen([going_on(&load(&run), S::Running, "")]) };
     story.pass(at(2), running(2));
-    let missed = |story: &Story| story.recorded.schedules[&hello()].missed_total.values().sum::<u64>();
+    let missed = |story: &Story| story.recorded.schedules[&hello()].rare.missed_total.values().sum::<u64>();
     for (what, now) in [("one", 3), ("another", 4), ("some", 9), ("those of an outage", 3_600)] {
         let before = missed(&story);
         let plan = story.pass(at(now), running(now));
@@ -46,7 +46,7 @@ fn a_year_of_short_windows_takes_no_more_room_than_a_day() {
     let ledger = &story.recorded.ledgers[&LedgerKey { etl: hello(), version: 1 }];
     assert_eq!(ledger.asked.iter().collect::<Vec<_>>(), [Window::new(at(0), at(YEAR)).unwrap()]);
     let record = &story.recorded.schedules[&hello()];
-    assert_eq!(record.missed.len(), MISSED_TICKS_MAX);
+    assert_eq!(record.rare.missed.len(), MISSED_TICKS_MAX);
     let bytes = serde_json::to_vec(record).unwrap().len();
     assert!(bytes < RECORD_BYTES_MAX, "{bytes} bytes");
 }

@@ -83,7 +83,7 @@ fn jitter_is_a_share_that_stays_with_the_name() {
         let schedule = schedule(&format!("every: 100s\njitter: {jitter}"));
         let schedule = Schedule { key: key(name), ..schedule };
         assert_eq!(delay(&schedule).as_millis(), millis, "{name}, jitter: {jitter}");
-        assert!(delay(&schedule) <= schedule.jitter);
+        assert!(delay(&schedule) <= schedule.rules.jitter);
     }
 }
 

@@ -49,7 +49,7 @@ impl Story {
     }
 
     pub(super) fn missed(&self, schedule: &str) -> Vec<(MissReason, u64)> {
-        self.recorded.schedules[&key(schedule)].missed_total.clone().into_iter().collect()
+        self.recorded.schedules[&key(schedule)].rare.missed_total.clone().into_iter().collect()
     }
 }
 

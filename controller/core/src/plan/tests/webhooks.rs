@@ -47,8 +47,8 @@ fn states(story: &Story) -> String {
 }
 
 fn missed(story: &Story) -> Vec<(MissReason, u64)> {
-    let record = story.recorded.schedules.get(&hello());
-    record.map(|record| record.missed_total.clone().into_iter().collect()).unwrap_or_default()
+    let record = story.recorded.schedule(&hello());
+    record.map(|record| record.rare.missed_total.clone().into_iter().collect()).unwrap_or_default()
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_call_becomes_one_run_however_often_it_comes() {
         (&run.trigger, run.window, run.params["day"].clone()),
         (&trigger, None, ParamValue::Integer(3))
     );
-    assert_eq!(story.recorded.schedules[&hello()].deliveries, ["one", "two"]);
+    assert_eq!(story.recorded.schedules[&hello()].rare.deliveries, ["one", "two"]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_forgotten_delivery_is_known_by_its_run() {
     let changes: Vec<Change> = deliveries.map(taken).collect();
     let staged = story.recorded.stage(&changes);
     story.recorded.install(staged);
-    let kept = &story.recorded.schedules[&hello()].deliveries;
+    let kept = &story.recorded.schedules[&hello()].rare.deliveries;
     assert_eq!((kept.len(), kept[0].as_str()), (DELIVERIES_MAX, "d5"));
     assert_eq!(call(&mut story, 1, "first"), "unchanged");
 }
@@ -169,7 +169,7 @@ fn a_suspended_schedule_counts_its_calls_and_starts_none() {
         assert_eq!(call(&mut story, now, "one"), expected, "at second {now}, suspended until 100");
     }
     let record = &story.recorded.schedules[&hello()];
-    assert_eq!((record.suspension.clone(), record.missed.len()), (None::<Box<Suspension>>, 2));
+    assert_eq!((record.suspension.clone(), record.rare.missed.len()), (None::<Box<Suspension>>, 2));
 }
 
 #[test]

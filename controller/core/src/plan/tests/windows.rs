@@ -165,7 +165,7 @@ fn what_nothing_could_start_is_missing_in_plain_sight() {
     pass(&mut story, 1_000);
     assert_eq!(runs(&story), [(800, 900), (900, 1_000)]);
     assert_eq!(states(&story), [((0, 800), "Missing"), ((800, 900), "Running"), ((900, 1_000), "Waiting")]);
-    let missed = &story.recorded.schedules[&hello()].missed_total;
+    let missed = &story.recorded.schedules[&hello()].rare.missed_total;
     assert_eq!(missed.get(&MissReason::Limit), Some(&8), "each of them is counted");
 }
 
@@ -177,7 +177,7 @@ fn a_year_of_seconds_is_missed_without_being_looped_over() {
     pass(&mut story, year);
     assert_eq!(runs(&story).len(), 100);
     assert_eq!(states(&story)[0], ((0, year - 100), "Missing"));
-    let missed = story.recorded.schedules[&hello()].missed_total[&MissReason::Limit];
+    let missed = story.recorded.schedules[&hello()].rare.missed_total[&MissReason::Limit];
     assert_eq!(i64::try_from(missed), Ok(year - 100));
 }
 
