@@ -193,6 +193,7 @@ impl Sim {
         let start = whole - self.dice.between(1, 60) * MINUTE;
         let end = start + SECOND * self.dice.between(1, 60 * 60);
         Some(BackfillOrder {
+            schedule: None,
             span: Window::new(timestamp(start), timestamp(end))?,
             missing: self.dice.permille(300),
             reprocess: self.dice.one_of([Reprocess::None, Reprocess::Failed, Reprocess::All]),

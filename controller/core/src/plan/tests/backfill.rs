@@ -48,6 +48,7 @@ pub(super) fn pair(window: Window) -> Pair {
 
 pub(super) fn over(span: Pair) -> BackfillOrder {
     BackfillOrder {
+        schedule: None,
         span: window(span),
         missing: false,
         reprocess: Reprocess::None,

@@ -68,12 +68,13 @@ async fn a_backfill_is_left_for_the_loop() {
     let scene = Scene::new();
     let body = json!({
         "from": "2025-06-12T00:00:00Z", "to": "2025-06-15T00:00:00Z", "reprocess": "failed",
-        "maxActive": 3, "reverse": true, "params": {"days": 2}, "requestId": "mine",
+        "maxActive": 3, "reverse": true, "params": {"days": 2}, "requestId": "mine", "schedule": "rna",
     });
     let (status, request) = asked(&scene, BACKFILLS, body, None).await;
     assert_eq!((status, request.id.as_str(), request.user.as_str()), (StatusCode::CREATED, "mine", "ann"));
     let Verb::Backfill { etl, order } = request.verb else { panic!("{:?}", request.verb) };
     assert_eq!((etl, order.max_active, order.reverse), (rna(), 3, true));
+    assert_eq!(order.schedule, Some(name("rna")));
     assert_eq!((order.reprocess, order.missing, order.params.len()), (Reprocess::Failed, false, 1));
     let (_, request) = asked(&scene, "/api/v1/backfills/north/bf-1/cancel", json!({}), None).await;
     assert!(matches!(request.verb, Verb::CancelBackfill { backfill } if backfill.name.as_str() == "bf-1"));
@@ -93,6 +94,8 @@ async fn what_cannot_be_asked_for_is_refused() {
         (BACKFILLS, with(span(), "reprocess", json!("some")), 400, "BadRequest"),
         (BACKFILLS, with(with(span(), "maxActive", json!(0)), "dryRun", json!(true)), 422, "Invalid"),
         (BACKFILLS, with(span(), "dryRun", json!(true)), 409, "Conflict"),
+        (BACKFILLS, with(span(), "schedule", json!("UP")), 422, "Invalid"),
+        (BACKFILLS, with(with(span(), "schedule", json!("none")), "dryRun", json!(true)), 404, "NotFound"),
         ("/api/v1/etls/north/none/backfills", with(span(), "dryRun", json!(true)), 404, "NotFound"),
         ("/api/v1/backfills/north/UP/cancel", json!({}), 404, "NotFound"),
         ("/api/v1/runs/north/rna-m012345678/rerun", json!({}), 404, "NotFound"),
