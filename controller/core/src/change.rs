@@ -116,22 +116,12 @@ pub enum Change {
         /// All of it.
         backfill: std::sync::Arc<Backfill>,
     },
-    /// The next windows of a backfill have their runs, or need none.
-    BackfillAdvanced {
-        /// Which.
-        backfill: BackfillKey,
-        /// Windows up to here.
-        next: usize,
-        /// How many of them were passed over, since another run stands for them.
-        passed: u64,
-    },
+    /// The next windows of a backfill have their runs, or need none: those before `next`, and of that one what is before `within`.
+    #[allow(missing_docs)]
+    BackfillAdvanced { backfill: BackfillKey, next: usize, within: Option<Timestamp>, passed: u64 },
     /// Somebody cancelled a backfill: no run of it starts any more.
-    BackfillCancelled {
-        /// Which.
-        backfill: BackfillKey,
-        /// Who.
-        by: String,
-    },
+    #[allow(missing_docs)]
+    BackfillCancelled { backfill: BackfillKey, by: String },
     /// Nothing of a backfill is left to do.
     BackfillEnded {
         /// Which.

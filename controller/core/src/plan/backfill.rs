@@ -284,21 +284,28 @@ fn admit(draft: &mut Draft, object: &EtlObject, backfill: &Backfill, progress: &
     let others = |run: &Run| run.trigger.backfill() != Some(&backfill.key);
     let others = windows_of_runs(draft, &backfill.etl, backfill.version, others);
     let rule = Rule { missing: backfill.missing, reprocess: backfill.reprocess };
-    let (mut open, mut next, mut passed) = (open_runs(draft, backfill).len(), progress.next, 0);
-    while let Some(window) = backfill.windows.get(next).filter(|_| open < most && *room > 0) {
+    let (mut open, mut passed) = (open_runs(draft, backfill).len(), 0);
+    let (mut next, mut within) = (progress.next, progress.within);
+    while let Some(window) = backfill.rest_of(next, within).filter(|_| open < most && *room > 0) {
         *room -= 1;
-        next += 1;
         let key = LedgerKey { etl: backfill.etl.clone(), version: backfill.version };
         let none = Ledger::default();
-        let wanted = rule.wanted(draft.ledger(&key).unwrap_or(&none), &others, *window);
-        let before = open;
+        let wanted = rule.wanted(draft.ledger(&key).unwrap_or(&none), &others, window);
+        let (before, is_rest) = (open, within.take().is_some());
         for part in wanted.iter() {
+            if open >= most {
+                // Its later parts wait for a place: what other runs stand for is looked at again by then.
+                within = Some(part.start());
+                break;
+            }
             open += usize::from(admit_run(draft, object, backfill, part, order_of(draft.now, open)));
         }
-        passed += u64::from(open == before);
+        next += usize::from(within.is_none());
+        // Of a rest, the parts before it have their runs.
+        passed += u64::from(open == before && !is_rest);
     }
-    if next > progress.next {
-        draft.change(Change::BackfillAdvanced { backfill: backfill.key.clone(), next, passed });
+    if (next, within) != (progress.next, progress.within) {
+        draft.change(Change::BackfillAdvanced { backfill: backfill.key.clone(), next, within, passed });
     }
 }
 

@@ -237,6 +237,7 @@ impl Dice {
         };
         let progress = Progress {
             next: self.below(9),
+            within: self.maybe(Self::at),
             succeeded: self.number(),
             failed: self.number(),
             cancelled: self.number(),

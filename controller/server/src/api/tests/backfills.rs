@@ -194,7 +194,7 @@ fn half_done() -> Scene {
             make(state, &[run_ended(request, EndState::Succeeded, 40)]);
         }
     }
-    make(state, &[Change::BackfillAdvanced { backfill: key, next: 3, passed: 1 }]);
+    make(state, &[Change::BackfillAdvanced { backfill: key, next: 3, within: None, passed: 1 }]);
     let key = BackfillKey::new(name("north"), name("bf-2"));
     let end = BackfillEnd { at: at(50), message: "cancelled by ann".into() };
     make(state, &[Change::BackfillEnded { backfill: key, end }]);
