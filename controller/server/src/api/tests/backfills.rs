@@ -1,20 +1,14 @@
 //! Backfills, reruns and resets: what is asked for, what a list shows, and that asking twice is asking once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use etl_core::backfill::{Backfill, BackfillEnd, Reprocess};
+use etl_core::backfill::{BackfillEnd, Reprocess};
 use etl_core::change::Change;
 use etl_core::name::{BackfillKey, RunKey};
 use etl_core::observed::Request as Asked;
 use etl_core::run::Trigger;
-use etl_core::window::Window;
-use jiff::SignedDuration;
 
 use super::*;
-use crate::fixture::{anchored, name, rna};
+use crate::fixture::{DAY, anchored, backfill, name, rna};
 
-const DAY: i64 = 86_400;
 const BACKFILLS: &str = "/api/v1/etls/north/rna/backfills";
 
 /// What the loop finds, and answers.
@@ -156,26 +150,6 @@ async fn reruns_and_resets_are_left_for_the_loop() {
     let (status, request) = asked(&scene, path, json!({"reason": "moved"}), None).await;
     assert_eq!(status, StatusCode::OK);
     assert!(matches!(request.verb, Verb::Reset { etl, reason } if etl == rna() && reason == "moved"));
-}
-
-fn backfill(text: &str, second: i64) -> Change {
-    let day = |day: i64| Window::new(at(day * DAY), at((day + 1) * DAY)).unwrap();
-    let backfill = Backfill {
-        key: BackfillKey::new(name("north"), name(text)),
-        etl: rna(),
-        version: 1,
-        span: Window::new(at(-5 * DAY), at(0)).unwrap(),
-        missing: false,
-        reprocess: Reprocess::None,
-        reach: SignedDuration::ZERO,
-        max_active: 2,
-        reverse: false,
-        params: BTreeMap::new(),
-        by: "ann".into(),
-        created_at: at(second),
-        windows: (-5..0).map(day).collect(),
-    };
-    Change::BackfillCreated { backfill: Arc::new(backfill) }
 }
 
 /// Its first window succeeded, its second was passed over, its third runs.
