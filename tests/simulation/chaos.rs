@@ -158,7 +158,7 @@ impl Sim {
             4 | 5 => run.map(|run| Verb::Cancel { run }),
             6 | 7 => run.map(|run| Verb::Retry { run, tasks: Vec::new() }),
             8 => schedule.map(|schedule| Verb::Suspend { schedule, until, reason: String::new() }),
-            _ => schedule.map(|schedule| Verb::Resume { schedule }),
+            _ => schedule.map(|schedule| Verb::Resume { schedule, reason: String::new() }),
         };
         if let Some(verb) = verb {
             let id = format!("request-{}", self.dice.roll());

@@ -6,7 +6,7 @@ use crate::backfill::{Backfill, BackfillEnd};
 use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
-use crate::recorded::{AcceptedFile, MissedTick, SourceStatus, Suspension};
+use crate::recorded::{AcceptedFile, MissedTick, Resumption, SourceStatus, Suspension};
 use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
 use crate::spec::Etl;
 use crate::window::Window;
@@ -82,11 +82,12 @@ pub enum Change {
         /// Who, why, until when.
         suspension: Suspension,
     },
-    /// A suspension ended.
-    Resumed {
-        /// Which.
-        schedule: ScheduleKey,
-    },
+    /// A suspension ended, and what it covered is decided.
+    #[allow(missing_docs)]
+    Resumed { schedule: ScheduleKey },
+    /// Somebody ended a suspension: in the batch of its end.
+    #[allow(missing_docs)]
+    ResumeAsked { schedule: ScheduleKey, resumption: Resumption },
     /// What a schedule waits for succeeded: in the batch of the success.
     InputSucceeded {
         /// Whose input.
@@ -358,6 +359,7 @@ impl Change {
             | Self::ScheduleForgotten { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. }
+            | Self::ResumeAsked { .. }
             | Self::InputSucceeded { .. }
             | Self::InputsTaken { .. }
             | Self::DeliveryTaken { .. }

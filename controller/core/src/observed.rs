@@ -329,5 +329,7 @@ pub enum Verb {
     Resume {
         /// Of this schedule.
         schedule: ScheduleKey,
+        /// Why.
+        reason: String,
     },
 }

@@ -20,7 +20,7 @@ mod apply_backfill;
 mod schedule;
 
 pub use schedule::{
-    DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, ScheduleRecord, Suspension,
+    DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, Resumption, ScheduleRecord, Suspension,
 };
 
 /// Everything that is recorded.

@@ -35,6 +35,9 @@ pub struct ScheduleRecord {
     pub last_tick: Option<Timestamp>,
     /// Somebody's suspension, beside the spec's own.
     pub suspension: Option<Box<Suspension>>,
+    /// The last time that somebody ended one.
+    #[serde(default)]
+    pub resumed: Option<Box<Resumption>>,
     /// Ticks that started no run, by reason.
     pub missed_total: BTreeMap<MissReason, u64>,
     /// The newest of them.
@@ -67,6 +70,7 @@ impl ScheduleRecord {
             window_end: None,
             last_tick: None,
             suspension: None,
+            resumed: None,
             missed_total: BTreeMap::new(),
             missed: Vec::new(),
             created_at: None,
@@ -101,6 +105,17 @@ pub struct Suspension {
     pub since: Timestamp,
     /// Until then; for good if none.
     pub until: Option<Timestamp>,
+}
+
+/// Somebody ended a suspension before its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A tick that started no run.

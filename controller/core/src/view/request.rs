@@ -121,6 +121,15 @@ pub struct SuspendRequest {
     pub reason: String,
 }
 
+/// Body of `POST …/resume`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResumeRequest {
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// Body of `POST …/reconcile`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

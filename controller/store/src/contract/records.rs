@@ -8,8 +8,8 @@ use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
 use etl_core::recorded::{
-    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Recorded, ScheduleRecord, Staged,
-    Suspension,
+    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Recorded, Resumption, ScheduleRecord,
+    Staged, Suspension,
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use etl_core::spec::ParamValue;
@@ -100,6 +100,7 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         window_end: Some(at(0)),
         last_tick: Some(at(60)),
         suspension: None,
+        resumed: None,
         missed_total: [(MissReason::Forbid, u64::MAX)].into(),
         missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
         created_at: Some(at(0)),
@@ -268,6 +269,7 @@ impl Dice {
             since: dice.at(),
             until: dice.maybe(Dice::at),
         });
+        let resumed = self.maybe(|dice| Resumption { by: dice.text(), reason: dice.text(), at: dice.at() });
         ScheduleRecord {
             first_seen: self.at(),
             version: 3,
@@ -276,6 +278,7 @@ impl Dice {
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
             suspension: suspension.map(Box::new),
+            resumed: resumed.map(Box::new),
             missed_total: [(MissReason::Suspended, self.number())].into(),
             missed: vec![tick; self.below(101)],
             created_at: self.maybe(Self::at),

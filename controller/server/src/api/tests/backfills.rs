@@ -94,6 +94,7 @@ async fn what_cannot_be_asked_for_is_refused() {
         ("/api/v1/backfills/north/UP/cancel", json!({}), 404, "NotFound"),
         ("/api/v1/runs/north/rna-m012345678/rerun", json!({}), 404, "NotFound"),
         ("/api/v1/etls/north/rna/reset", json!({"reason": "x".repeat(1_001)}), 422, "Invalid"),
+        ("/api/v1/schedules/north/rna/resume", json!({"reason": "x".repeat(1_001)}), 422, "Invalid"),
         (runs, same, 422, "Invalid"),
         (runs, json!({"window": {"start": "2025-06-12T00:00:00Z"}}), 400, "BadRequest"),
     ] {
