@@ -158,7 +158,7 @@ impl Sim {
             4 | 5 => run.map(|run| Verb::Cancel { run }),
             6 | 7 => run.map(|run| Verb::Retry { run, tasks: Vec::new() }),
             8 => schedule.map(|schedule| Verb::Suspend { schedule, until, reason: String::new() }),
-            _ => schedule.map(|schedule| Verb::Resume { schedule }),
+            _ => schedule.map(|schedule| Verb::Resume { schedule, reason: String::new() }),
         };
         if let Some(verb) = verb {
             let id = format!("request-{}", self.dice.roll());
@@ -193,6 +193,7 @@ impl Sim {
         let start = whole - self.dice.between(1, 60) * MINUTE;
         let end = start + SECOND * self.dice.between(1, 60 * 60);
         Some(BackfillOrder {
+            schedule: None,
             span: Window::new(timestamp(start), timestamp(end))?,
             missing: self.dice.permille(300),
             reprocess: self.dice.one_of([Reprocess::None, Reprocess::Failed, Reprocess::All]),

@@ -181,7 +181,7 @@ fn tell(seed: u64, steps: u64) {
     println!("seed {seed}, step {}, broke: {}", outcome.tally.events, broken.invariant);
     println!("  {}", broken.detail);
     outcome.trace.iter().for_each(|line| println!("  {line}"));
-    println!("replay: cargo run --release -p etl-tests --bin simulate -- --seed {seed}\n");
+    println!("replay: target/release/simulate --seed {seed}\n");
 }
 
 fn summary(total: &Total) {

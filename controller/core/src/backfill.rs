@@ -76,6 +76,9 @@ impl Reprocess {
 pub struct Progress {
     /// Windows up to here have a run, or were passed over.
     pub next: usize,
+    /// Of the next window, what comes before this is decided: not all of its parts could be open at once.
+    #[serde(default)]
+    pub within: Option<Timestamp>,
     /// Runs that succeeded.
     pub succeeded: u64,
     /// Runs that failed for good.
@@ -106,6 +109,28 @@ pub struct BackfillRecord {
     pub backfill: std::sync::Arc<Backfill>,
     /// How far it is.
     pub progress: Progress,
+}
+
+impl Backfill {
+    /// What is decided next, where `within` is how far that window is decided: the window, or the rest of it.
+    pub fn rest_of(&self, number: usize, within: Option<Timestamp>) -> Option<Window> {
+        let window = self.windows.get(number)?;
+        within.map_or(Some(*window), |from| Window::new(from.max(window.start()), window.end()))
+    }
+}
+
+impl BackfillRecord {
+    /// The window that comes next; none once it is over.
+    pub fn next_window(&self) -> Option<Window> {
+        let Self { backfill, progress } = self;
+        backfill.rest_of(progress.next, progress.within).filter(|_| progress.end.is_none())
+    }
+
+    /// Windows that have no run, or not for all of their data; none once it is over.
+    pub fn windows_left(&self) -> usize {
+        let left = self.backfill.windows.len().saturating_sub(self.progress.next);
+        if self.progress.end.is_some() { 0 } else { left }
+    }
 }
 
 impl Progress {

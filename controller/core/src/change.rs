@@ -6,7 +6,7 @@ use crate::backfill::{Backfill, BackfillEnd};
 use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
-use crate::recorded::{AcceptedFile, MissedTick, SourceStatus, Suspension};
+use crate::recorded::{AcceptedFile, MissedTick, Resumption, SourceStatus, Suspension};
 use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
 use crate::spec::Etl;
 use crate::window::Window;
@@ -82,11 +82,12 @@ pub enum Change {
         /// Who, why, until when.
         suspension: Suspension,
     },
-    /// A suspension ended.
-    Resumed {
-        /// Which.
-        schedule: ScheduleKey,
-    },
+    /// A suspension ended, and what it covered is decided.
+    #[allow(missing_docs)]
+    Resumed { schedule: ScheduleKey },
+    /// Somebody ended a suspension: in the batch of its end.
+    #[allow(missing_docs)]
+    ResumeAsked { schedule: ScheduleKey, resumption: Resumption },
     /// What a schedule waits for succeeded: in the batch of the success.
     InputSucceeded {
         /// Whose input.
@@ -116,22 +117,12 @@ pub enum Change {
         /// All of it.
         backfill: std::sync::Arc<Backfill>,
     },
-    /// The next windows of a backfill have their runs, or need none.
-    BackfillAdvanced {
-        /// Which.
-        backfill: BackfillKey,
-        /// Windows up to here.
-        next: usize,
-        /// How many of them were passed over, since another run stands for them.
-        passed: u64,
-    },
+    /// The next windows of a backfill have their runs, or need none: those before `next`, and of that one what is before `within`.
+    #[allow(missing_docs)]
+    BackfillAdvanced { backfill: BackfillKey, next: usize, within: Option<Timestamp>, passed: u64 },
     /// Somebody cancelled a backfill: no run of it starts any more.
-    BackfillCancelled {
-        /// Which.
-        backfill: BackfillKey,
-        /// Who.
-        by: String,
-    },
+    #[allow(missing_docs)]
+    BackfillCancelled { backfill: BackfillKey, by: String },
     /// Nothing of a backfill is left to do.
     BackfillEnded {
         /// Which.
@@ -368,6 +359,7 @@ impl Change {
             | Self::ScheduleForgotten { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. }
+            | Self::ResumeAsked { .. }
             | Self::InputSucceeded { .. }
             | Self::InputsTaken { .. }
             | Self::DeliveryTaken { .. }

@@ -243,6 +243,8 @@ pub struct Request {
 /// What a backfill is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackfillOrder {
+    /// The schedule whose ticks cut its windows, if it is named.
+    pub schedule: Option<Name>,
     /// From when to when.
     pub span: Window,
     /// Only what was asked for before and is missing.
@@ -329,5 +331,7 @@ pub enum Verb {
     Resume {
         /// Of this schedule.
         schedule: ScheduleKey,
+        /// Why.
+        reason: String,
     },
 }

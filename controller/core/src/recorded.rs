@@ -22,7 +22,7 @@ mod schedule;
 
 pub use rare::{Rare, RareFields};
 pub use schedule::{
-    DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, ScheduleRecord, Suspension,
+    DELIVERIES_MAX, Input, MISSED_TICKS_MAX, MissReason, MissedTick, Resumption, ScheduleRecord, Suspension,
 };
 
 /// Everything that is recorded.

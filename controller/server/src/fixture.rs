@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use etl_core::backfill::{Backfill, Reprocess};
 use etl_core::change::Change;
 use etl_core::desired::Desired;
 use etl_core::ledger::LedgerKey;
-use etl_core::name::{AttemptKey, EtlKey, Name, RunKey};
+use etl_core::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey};
 use etl_core::outcome::{EndState, Outcome, StuckReason};
 use etl_core::recorded::{AcceptedFile, Recorded};
 use etl_core::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, Stuck, TaskRun, Trigger};
 use etl_core::window::Window;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::state::State;
+
+pub(crate) const DAY: i64 = 86_400;
 
 const SPEC: &str = "apiVersion: etl.swarm/v1alpha1
 kind: ETL
@@ -119,6 +122,27 @@ pub(crate) fn anchored(second: i64) -> Change {
 pub(crate) fn asked(from: i64, until: i64) -> Change {
     let window = Window::new(at(from), at(until)).unwrap();
     Change::WindowAsked { ledger: LedgerKey { etl: rna(), version: 1 }, window }
+}
+
+/// A backfill over the five days before 0, made at a second.
+pub(crate) fn backfill(text: &str, second: i64) -> Change {
+    let day = |day: i64| Window::new(at(day * DAY), at((day + 1) * DAY)).unwrap();
+    let backfill = Backfill {
+        key: BackfillKey::new(name("north"), name(text)),
+        etl: rna(),
+        version: 1,
+        span: Window::new(at(-5 * DAY), at(0)).unwrap(),
+        missing: false,
+        reprocess: Reprocess::None,
+        reach: SignedDuration::ZERO,
+        max_active: 2,
+        reverse: false,
+        params: BTreeMap::new(),
+        by: "ann".into(),
+        created_at: at(second),
+        windows: (-5..0).map(day).collect(),
+    };
+    Change::BackfillCreated { backfill: Arc::new(backfill) }
 }
 
 /// The first attempt of `extract`, eligible at a second, decided two later, running five later.

@@ -1,10 +1,12 @@
 //! What the managers do with a call, and what they answer: at once, too late, wrongly, or never.
 
+use std::collections::BTreeMap;
+
 use etl_core::action::{ActionKey, ActionKind};
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Refused};
 use etl_core::run::LogSummary;
-use etl_core::service::ServiceDraft;
+use etl_core::service::{PROCESS_LABEL, ServiceDraft};
 
 use super::Api;
 use crate::behaviour;
@@ -183,7 +185,7 @@ impl Sim {
             };
         }
         if let Some(id) = self.swarm.names.get(&draft.name).cloned() {
-            let same = self.swarm.services.get(&id).is_some_and(|service| service.labels == draft.labels);
+            let same = self.swarm.services.get(&id).is_some_and(|service| is_same(&service.labels, &draft.labels));
             if same {
                 self.counts.count(Fault::Adopted409);
                 return Answer::Created { service: id, digest: None };
@@ -292,4 +294,10 @@ fn failure(call: &Call, message: &str) -> Answer {
         | Call::Remove { .. }
         | Call::Inspect { .. } => Answer::Failed { message },
     }
+}
+
+/// Whether a service is the one that a draft describes, whichever process made it.
+fn is_same(theirs: &BTreeMap<String, String>, ours: &BTreeMap<String, String>) -> bool {
+    let but_process = |(key, _): &(&String, &String)| key.as_str() != PROCESS_LABEL;
+    theirs.iter().filter(but_process).eq(ours.iter().filter(but_process))
 }

@@ -110,7 +110,7 @@ fn change(event: &Event, recorded: &Recorded) -> Option<Change> {
         Event::Order { etl } => Change::BackfillCreated { backfill: std::sync::Arc::new(backfill(etl)) },
         Event::Advance { etl, next } => {
             let backfill = known_backfill(recorded, etl)?;
-            Change::BackfillAdvanced { backfill, next, passed: 1 }
+            Change::BackfillAdvanced { backfill, next, within: (next % 2 == 0).then(|| at(5)), passed: 1 }
         }
         Event::Leave { etl } => Change::BackfillForgotten { backfill: known_backfill(recorded, etl)? },
         Event::Accept { path, gone: true } => Change::FileDropped { path: path.to_string() },

@@ -14,7 +14,7 @@ use crate::backfill::{Backfill, BackfillEnd, BackfillRecord, Progress, Reprocess
 use crate::change::Change;
 use crate::desired::{Desired, EtlObject, ScheduleObject};
 use crate::ledger::{Ledger, LedgerKey};
-use crate::name::{BackfillKey, EtlKey, Name, RunKey, base32_hash};
+use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey, base32_hash};
 use crate::observed::{BackfillOrder, Observed, Request, Verb};
 use crate::outcome::StopReason;
 use crate::recorded::{Recorded, ScheduleRecord};
@@ -98,7 +98,7 @@ fn ordered(
 ) -> Result<Backfill, ErrorView> {
     let target = in_force(draft, etl)?;
     check(order)?;
-    let (object, window) = windowed_schedule(draft, etl)?;
+    let (object, window) = windowed_schedule(draft, etl, order.schedule.as_ref())?;
     let mut params = object.schedule.rules.params.clone();
     params.extend(order.params.clone());
     let params = checked(&target, &params)?;
@@ -154,30 +154,49 @@ fn too_many() -> ErrorView {
     refusal("Invalid", message, help)
 }
 
-/// The schedule whose ticks cut the windows: the only one, or the one that is named like its ETL.
+/// The schedule whose ticks cut the windows: the one that was asked for, else the only one, or the one that is named like its ETL.
 fn windowed_schedule<'a>(
     draft: &Draft<'a>,
     etl: &EtlKey,
+    asked: Option<&Name>,
 ) -> Result<(&'a Arc<ScheduleObject>, WindowRule), ErrorView> {
     let keys = draft.desired.schedules_of.get(etl).into_iter().flatten();
     let objects = keys.filter_map(|key| draft.desired.schedules.get(key));
     let windowed: Vec<_> = objects.filter_map(|object| Some((object, rule_of(object)?))).collect();
-    if let [only] = windowed.as_slice() {
-        return Ok(*only);
+    let names: Vec<&str> = windowed.iter().map(|(object, _)| object.schedule.key.name.as_str()).collect();
+    let named = |name: &Name| windowed.iter().find(|(object, _)| object.schedule.key.name == *name).copied();
+    match (windowed.as_slice(), asked) {
+        ([], _) => Err(nothing_cuts(etl)),
+        (_, Some(asked)) => named(asked).ok_or_else(|| does_not_cut(draft, etl, asked, &names)),
+        ([only], None) => Ok(*only),
+        (_, None) => named(&etl.name).ok_or_else(|| several_cut(etl, &names)),
     }
-    let inline = windowed.iter().find(|(object, _)| object.schedule.key == *etl);
-    inline.copied().ok_or_else(|| {
-        if windowed.is_empty() {
-            let message = format!("no schedule of ETL `{etl}` cuts windows of data");
-            let help = format!("name the data: `etlctl run {} --window START/END`", etl.name);
-            return refusal("Conflict", message, &help);
-        }
-        let names: Vec<&str> = windowed.iter().map(|(object, _)| object.schedule.key.name.as_str()).collect();
-        let message = format!("schedules {} each cut windows of ETL `{etl}`", names.join(", "));
-        let help =
-            format!("name the data, with `etlctl run {0} --window`; or name one of them `{0}`", etl.name);
-        refusal("Conflict", message, &help)
-    })
+}
+
+fn nothing_cuts(etl: &EtlKey) -> ErrorView {
+    let message = format!("no schedule of ETL `{etl}` cuts windows of data");
+    let help = format!("name the data: `etlctl run {} --window START/END`", etl.name);
+    refusal("Conflict", message, &help)
+}
+
+fn several_cut(etl: &EtlKey, names: &[&str]) -> ErrorView {
+    let message = format!("schedules {} each cut windows of ETL `{etl}`", names.join(", "));
+    let help = format!("say which is meant: `--schedule {}`", names.join("`, or `--schedule "));
+    refusal("Conflict", message, &help)
+}
+
+/// Why a schedule that was asked for cuts no windows of the ETL, where `names` do.
+fn does_not_cut(draft: &Draft, etl: &EtlKey, asked: &Name, names: &[&str]) -> ErrorView {
+    let key = ScheduleKey::new(etl.project.clone(), asked.clone());
+    let (reason, message) = match draft.desired.schedules.get(&key) {
+        None => ("NotFound", format!("no schedule `{key}`")),
+        Some(object) if object.schedule.etl != etl.name => (
+            "Conflict",
+            format!("schedule `{key}` is one of ETL `{}`, not of `{}`", object.schedule.etl, etl.name),
+        ),
+        Some(_) => ("Conflict", format!("schedule `{key}` cuts no windows of data")),
+    };
+    refusal(reason, message, &format!("in `{asked}`'s place: {}", names.join(", ")))
 }
 
 /// How a schedule's ticks close windows, if they do.
@@ -265,21 +284,28 @@ fn admit(draft: &mut Draft, object: &EtlObject, backfill: &Backfill, progress: &
     let others = |run: &Run| run.trigger.backfill() != Some(&backfill.key);
     let others = windows_of_runs(draft, &backfill.etl, backfill.version, others);
     let rule = Rule { missing: backfill.missing, reprocess: backfill.reprocess };
-    let (mut open, mut next, mut passed) = (open_runs(draft, backfill).len(), progress.next, 0);
-    while let Some(window) = backfill.windows.get(next).filter(|_| open < most && *room > 0) {
+    let (mut open, mut passed) = (open_runs(draft, backfill).len(), 0);
+    let (mut next, mut within) = (progress.next, progress.within);
+    while let Some(window) = backfill.rest_of(next, within).filter(|_| open < most && *room > 0) {
         *room -= 1;
-        next += 1;
         let key = LedgerKey { etl: backfill.etl.clone(), version: backfill.version };
         let none = Ledger::default();
-        let wanted = rule.wanted(draft.ledger(&key).unwrap_or(&none), &others, *window);
-        let before = open;
+        let wanted = rule.wanted(draft.ledger(&key).unwrap_or(&none), &others, window);
+        let (before, is_rest) = (open, within.take().is_some());
         for part in wanted.iter() {
+            if open >= most {
+                // Its later parts wait for a place: what other runs stand for is looked at again by then.
+                within = Some(part.start());
+                break;
+            }
             open += usize::from(admit_run(draft, object, backfill, part, order_of(draft.now, open)));
         }
-        passed += u64::from(open == before);
+        next += usize::from(within.is_none());
+        // Of a rest, the parts before it have their runs.
+        passed += u64::from(open == before && !is_rest);
     }
-    if next > progress.next {
-        draft.change(Change::BackfillAdvanced { backfill: backfill.key.clone(), next, passed });
+    if (next, within) != (progress.next, progress.within) {
+        draft.change(Change::BackfillAdvanced { backfill: backfill.key.clone(), next, within, passed });
     }
 }
 

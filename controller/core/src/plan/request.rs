@@ -10,7 +10,7 @@ use crate::desired::EtlObject;
 use crate::name::{EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Request, Verb};
 use crate::outcome::{EndState, StopReason};
-use crate::recorded::Suspension;
+use crate::recorded::{Resumption, Suspension};
 use crate::run::{Run, TaskRun, Trigger};
 use crate::spec::{Condition, Etl, ParamValue, check_param_values};
 use crate::view::{Done, ErrorView};
@@ -30,7 +30,7 @@ pub(super) fn take(draft: &mut Draft) {
                 let suspension = Suspension { by, reason: reason.clone(), since, until: *until };
                 suspend(draft, schedule, suspension)
             }
-            Verb::Resume { schedule } => resume(draft, schedule),
+            Verb::Resume { schedule, reason } => resume(draft, request, schedule, reason),
             Verb::Rerun { run, params } => anew::rerun(draft, request, run, params),
             Verb::Backfill { etl, order } => backfill::create(draft, request, etl, order),
             Verb::CancelBackfill { backfill } => backfill::cancel(draft, request, backfill),
@@ -201,7 +201,7 @@ fn unknown_schedule(key: &ScheduleKey) -> Answer {
 }
 
 /// The suspension ends now, and is kept until the ticks that it covered are decided: they stay missed, with their reason.
-fn resume(draft: &mut Draft, schedule: &ScheduleKey) -> Answer {
+fn resume(draft: &mut Draft, request: &Request, schedule: &ScheduleKey, reason: &str) -> Answer {
     let Some(record) = draft.schedule(schedule) else { return unknown_schedule(schedule) };
     let object = format!("schedule/{}", schedule.name);
     let lasts = |suspension: &&Suspension| suspension.until.is_none_or(|until| draft.now < until);
@@ -209,7 +209,9 @@ fn resume(draft: &mut Draft, schedule: &ScheduleKey) -> Answer {
         return done(object, "unchanged: not suspended here; `suspend: true` in its spec is changed in git");
     };
     let suspension = Suspension { until: Some(draft.now), ..suspension };
+    let resumption = Resumption { by: request.user.clone(), reason: reason.to_owned(), at: draft.now };
     draft.change(Change::Suspended { schedule: schedule.clone(), suspension });
+    draft.change(Change::ResumeAsked { schedule: schedule.clone(), resumption });
     done(object, "resumed")
 }
 

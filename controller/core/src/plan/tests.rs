@@ -12,7 +12,7 @@ use crate::fixtures::{at, etl_key, name};
 use crate::name::{AttemptKey, EtlKey, RunKey};
 use crate::observed::{Answer, Observed, Report, Request, Sighting, SwarmHealth, SwarmTaskState as S, Verb};
 use crate::outcome::EndState;
-use crate::recorded::{AcceptedFile, MissReason, Recorded};
+use crate::recorded::{AcceptedFile, MissReason, Recorded, Resumption};
 use crate::run::{LogSummary, Trigger};
 use crate::source::{Blob, Reading, Tree};
 
@@ -155,12 +155,18 @@ fn ticks_of_a_suspension_stay_missed_after_its_end() {
     let (schedule, reason) = (hello(), String::new());
     story.ask(at(50), "off", Verb::Suspend { schedule: schedule.clone(), until: None, reason });
     // The controller is down meanwhile: the ticks at 60 and 120 are due when it is asked to resume.
-    story.ask(at(130), "on", Verb::Resume { schedule: schedule.clone() });
+    let resume = |reason: &str| Verb::Resume { schedule: schedule.clone(), reason: reason.into() };
+    story.ask(at(130), "on", resume("moved"));
     story.pass(at(180), seen([]));
     let record = &story.recorded.schedules[&schedule];
     assert_eq!(record.rare.missed_total.get(&MissReason::Suspended), Some(&2));
     assert_eq!(record.last_tick, Some(at(180)));
     assert_eq!(record.suspension, None);
+    let resumed = Resumption { by: "ada".into(), reason: "moved".into(), at: at(130) };
+    assert_eq!(record.rare.resumed.as_ref(), Some(&resumed));
+    let plan = story.ask(at(190), "again", resume("to be sure"));
+    assert!(plan.answers[0].1.as_ref().is_ok_and(|done| done.what.starts_with("unchanged")));
+    assert_eq!(story.recorded.schedules[&schedule].rare.resumed.as_ref(), Some(&resumed), "nothing was resumed");
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl Staged {
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. }
+            | Change::ResumeAsked { .. }
             | Change::InputSucceeded { .. }
             | Change::InputsTaken { .. }
             | Change::DeliveryTaken { .. } => self.apply_to_schedule(recorded, change),
@@ -122,6 +123,7 @@ impl Staged {
             Change::ScheduleForgotten { schedule } => *self.schedule(recorded, schedule) = None,
             Change::Suspended { schedule, .. }
             | Change::Resumed { schedule }
+            | Change::ResumeAsked { schedule, .. }
             | Change::InputSucceeded { schedule, .. }
             | Change::InputsTaken { schedule }
             | Change::DeliveryTaken { schedule, .. } => {
@@ -294,6 +296,7 @@ fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
             record.failures = 0;
         }
         Change::Resumed { .. } => record.suspension = None,
+        Change::ResumeAsked { resumption, .. } => record.rare.resumed = Some(resumption.clone()),
         Change::InputSucceeded { input, run, window, at, .. } => {
             let known = record.rare.inputs.remove(input);
             let windows = known.into_iter().flat_map(|known| Vec::from(known.windows)).chain(*window);

@@ -17,9 +17,9 @@ impl Staged {
             Change::BackfillForgotten { backfill } => {
                 self.backfills.insert(backfill.clone(), None);
             }
-            Change::BackfillAdvanced { backfill, next, passed } => {
+            Change::BackfillAdvanced { backfill, next, within, passed } => {
                 if let Some(progress) = self.progress(recorded, backfill) {
-                    progress.next = *next;
+                    (progress.next, progress.within) = (*next, *within);
                     progress.passed += passed;
                 }
             }

@@ -48,9 +48,6 @@ fn spec(backfill: &Backfill) -> BackfillSpecView {
 fn status(recorded: &Recorded, record: &BackfillRecord) -> BackfillStatusView {
     let BackfillRecord { backfill, progress } = record;
     let active = open_runs(recorded, backfill).count();
-    let over = progress.end.is_some();
-    let rest = if over { 0 } else { backfill.windows.len().saturating_sub(progress.next) };
-    let next = backfill.windows.get(progress.next).filter(|_| !over);
     BackfillStatusView {
         state: backfill_state(recorded, record).to_owned(),
         message: message(recorded, backfill, progress),
@@ -59,9 +56,9 @@ fn status(recorded: &Recorded, record: &BackfillRecord) -> BackfillStatusView {
         failed: progress.failed,
         cancelled: progress.cancelled,
         passed: progress.passed,
-        left: rest + active,
+        left: record.windows_left() + active,
         active,
-        next: next.copied().map(Into::into),
+        next: record.next_window().map(Into::into),
         finished_at: progress.end.as_ref().map(|end| end.at),
     }
 }

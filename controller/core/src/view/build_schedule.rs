@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 
 use super::{
-    Condition, HistoryView, InputView, Metadata, ScheduleSpecView, ScheduleStatusView, ScheduleView, View,
-    WebhookView,
+    Condition, HistoryView, InputView, Metadata, ResumedView, ScheduleSpecView, ScheduleStatusView,
+    ScheduleView, View, WebhookView,
 };
 use crate::cron::{Cron, Dst};
 use crate::desired::ScheduleObject;
 use crate::plan::after::BREAKER;
 use crate::plan::tick::{delay, next_due, next_tick};
-use crate::recorded::{Recorded, ScheduleRecord, Suspension};
+use crate::recorded::{Recorded, Resumption, ScheduleRecord, Suspension};
 use crate::spec::{ConcurrencyPolicy, History, Inputs, Schedule, When};
 use crate::units::format_duration;
 
@@ -42,6 +42,7 @@ pub fn schedule_view(recorded: &Recorded, object: &ScheduleObject, now: Timestam
         failures: record.map_or(0, |record| record.failures),
         suspended_by: suspension.map(|suspension| suspension.by.clone()),
         suspended_until: suspension.and_then(|suspension| suspension.until),
+        resumed: record.and_then(|record| record.rare.resumed.as_ref()).map(resumed),
     };
     View::of("Schedule", metadata, schedule_spec(schedule), status)
 }
@@ -186,6 +187,11 @@ fn suspended(schedule: &Schedule, suspension: Option<&Suspension>) -> Condition 
         }
         None => Condition::of("Suspended", false, "NotSuspended", "", None),
     }
+}
+
+fn resumed(resumption: &Resumption) -> ResumedView {
+    let Resumption { by, reason, at } = resumption.clone();
+    ResumedView { user: by, reason, at }
 }
 
 fn ready(recorded: &Recorded, object: &ScheduleObject) -> Condition {

@@ -43,10 +43,10 @@ pub use plan::{
 };
 pub use request::{
     BackfillPreview, BackfillRequest, Done, ErrorView, ReconcileRequest, RerunRequest, ResetRequest,
-    RetryRequest, RunRequest, SuspendRequest,
+    ResumeRequest, RetryRequest, RunRequest, SuspendRequest,
 };
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
-pub use schedule::{HistoryView, InputView, ScheduleSpecView, ScheduleStatusView, WebhookView};
+pub use schedule::{HistoryView, InputView, ResumedView, ScheduleSpecView, ScheduleStatusView, WebhookView};
 pub use window::{
     SpanView, TickSpecView, TickStatusView, TickView, WindowRuleView, WindowSpecView, WindowStatusView,
     WindowView,

@@ -59,6 +59,10 @@ pub struct BackfillRequest {
     /// Up to where it goes; needed.
     #[schemars(with = "Option<String>")]
     pub to: Option<Timestamp>,
+    /// The schedule of the ETL whose ticks cut the windows; needed if several do and none is named like the ETL.
+    // Absent if there is none: a controller that does not know it refuses the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Only what was asked for before and did not succeed.
     #[serde(default)]
     pub missing: bool,
@@ -112,6 +116,15 @@ pub struct SuspendRequest {
     /// Until then; for good if none.
     #[schemars(with = "Option<String>")]
     pub until: Option<Timestamp>,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Body of `POST …/resume`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResumeRequest {
     /// Why.
     #[serde(default)]
     pub reason: String,

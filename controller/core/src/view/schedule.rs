@@ -100,6 +100,21 @@ pub struct ScheduleStatusView {
     /// Until when.
     #[schemars(with = "Option<String>")]
     pub suspended_until: Option<Timestamp>,
+    /// Who resumed it last, before its suspension was to end.
+    #[serde(default)]
+    pub resumed: Option<ResumedView>,
+}
+
+/// Who ended a schedule's last suspension.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ResumedView {
+    /// Who.
+    pub user: String,
+    /// Why; empty if nobody said.
+    pub reason: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
 }
 
 /// What an input brought since the schedule's last start; nothing but its name while it is waited for.

@@ -6,7 +6,7 @@ use super::*;
 use crate::desired::ScheduleObject;
 use crate::fixtures::{at, etl_key, schedule};
 use crate::name::RunKey;
-use crate::recorded::{Input, RareFields, Recorded, ScheduleRecord, Suspension};
+use crate::recorded::{Input, RareFields, Recorded, Resumption, ScheduleRecord, Suspension};
 use crate::spec::Schedule;
 use crate::window::{Window, Windows};
 
@@ -114,4 +114,14 @@ fn nothing_is_foretold_while_somebody_suspends_it() {
         let status = view_of(schedule("every: 1h"), Some(record), at(50)).status;
         assert_eq!(status.next_ticks.len(), ticks, "until {until:?}");
     }
+}
+
+#[test]
+fn who_resumed_it_last_is_told_with_the_reason() {
+    let resumed = Some(Resumption { by: "ann".into(), reason: "moved".into(), at: at(9) });
+    let rare = RareFields { resumed, ..RareFields::default() }.into();
+    let record = ScheduleRecord { rare, ..ScheduleRecord::first_sight(at(0)) };
+    let told = view_of(schedule("every: 10s"), Some(record), at(50)).status.resumed.unwrap();
+    assert_eq!((told.user.as_str(), told.reason.as_str(), told.at), ("ann", "moved", at(9)));
+    assert!(view_of(schedule("every: 10s"), None, at(50)).status.resumed.is_none());
 }

@@ -24,6 +24,7 @@ const SHOWN: usize = 10;
 #[command(
     after_help = "Examples:\n  etlctl backfill rna-daily --from 2025-11-01 --to 2025-11-20 --dry-run\n  \
                         etlctl backfill rna-daily --from 30d --to now --missing\n  \
+                        etlctl backfill rna --schedule rna-hourly --from 2d --to now --dry-run\n  \
                         etlctl backfill rna-daily --from 2025-11-01 --to 2025-11-20 --reprocess failed --wait"
 )]
 pub struct Backfill {
@@ -36,6 +37,9 @@ pub struct Backfill {
     /// Up to where it goes, itself not included; `now` for all that is past
     #[arg(long, value_name = "TIME")]
     to: String,
+    /// The schedule of the ETL whose ticks cut the windows, if several do
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
     /// Exactly the gaps: what was asked for, did not succeed, and is no run's
     #[arg(long, conflicts_with = "reprocess")]
     missing: bool,
@@ -88,6 +92,8 @@ impl From<Again> for Reprocess {
 
 pub async fn run(args: &Backfill, globals: &Globals, screen: &mut Screen) -> Result<Exit, Failure> {
     let etl = named(std::slice::from_ref(&args.etl), Kind::Etls)?;
+    let schedule = args.schedule.as_ref().map(|word| named(std::slice::from_ref(word), Kind::Schedules));
+    let schedule = schedule.transpose()?;
     let (now, zone) = (clock::now(), globals.zone());
     let (from, to) = (span::instant(&args.from, now, &zone)?, span::instant(&args.to, now, &zone)?);
     let client = globals.client()?;
@@ -99,6 +105,7 @@ pub async fn run(args: &Backfill, globals: &Globals, screen: &mut Screen) -> Res
         request_id: Some(key),
         from: Some(from),
         to: Some(to),
+        schedule,
         missing: args.missing,
         reprocess: args.reprocess.into(),
         max_active: Some(args.max_active),

@@ -1,6 +1,6 @@
 //! `etlctl describe schedule/NAME`: its clock, its next ticks in its own zone and in the reader's, and who stopped it.
 
-use etl_core::view::{HistoryView, InputView, ScheduleView, WebhookView, WindowRuleView};
+use etl_core::view::{HistoryView, InputView, ResumedView, ScheduleView, WebhookView, WindowRuleView};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::describe::{Facts, part};
@@ -43,6 +43,7 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
     }
     facts.maybe("Suspended by", status.suspended_by.as_ref());
     facts.maybe("Suspended until", when(status.suspended_until, look));
+    facts.maybe("Last resumed", status.resumed.as_ref().map(|resumed| resumed_words(resumed, look)));
     facts.maybe("Created", when(schedule.metadata.creation_timestamp, look));
     facts.maybe("Last tick", when(status.last_tick, look));
     facts.maybe("Next window from", when(status.window_end, look));
@@ -58,6 +59,13 @@ fn page(schedule: &ScheduleView, look: &Look) -> String {
         + &part("Waits for", &inputs_table(schedule, look))
         + &part("Next ticks", &ticks_table(schedule, look))
         + &part("Next", &crate::safe::block(&next))
+}
+
+/// When it was resumed, by whom and why.
+fn resumed_words(resumed: &ResumedView, look: &Look) -> String {
+    let at = when(Some(resumed.at), look).unwrap_or_default();
+    let why = if resumed.reason.is_empty() { String::new() } else { format!(": {}", resumed.reason) };
+    format!("{at} by {}{why}", resumed.user)
 }
 
 /// How a tick's window is cut, in words.

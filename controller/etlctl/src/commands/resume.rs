@@ -1,7 +1,7 @@
 //! `etlctl resume`: takes back a suspension.
 
 use clap::Args;
-use etl_core::view::Done;
+use etl_core::view::{Done, ResumeRequest};
 
 use super::done_line;
 use super::schedules::chosen;
@@ -20,13 +20,17 @@ pub struct Resume {
     /// Every schedule of the project
     #[arg(long)]
     all: bool,
+    /// Why, for whoever wonders later
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
 }
 
 pub async fn run(args: &Resume, globals: &Globals, screen: &mut Screen) -> Result<Exit, Failure> {
+    let body = ResumeRequest { reason: args.reason.clone() };
     let (client, project) = (globals.client()?, &globals.project);
     for name in chosen(&args.schedule, args.all, &client, project).await? {
         let route = Route::new(&["schedules", project, &name, "resume"]);
-        let done: Done = client.post(&route, &serde_json::json!({})).await?;
+        let done: Done = client.post(&route, &body).await?;
         screen.put(&done_line(&done))?;
     }
     Ok(Exit::Success)

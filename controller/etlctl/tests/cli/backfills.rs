@@ -58,6 +58,16 @@ fn a_dry_run_prints_the_windows_and_starts_nothing() {
 }
 
 #[test]
+fn the_schedule_that_cuts_the_windows_may_be_named() {
+    for word in ["rna-hourly", "schedule/rna-hourly"] {
+        let fake = Fake::new().on(ASK, 200, preview(1));
+        let expected = (0, "2025-11-01/1d\n".into(), String::new());
+        assert_eq!(tried(&fake, &["--dry-run", "--schedule", word]), expected, "{word}");
+        assert_eq!(fake.last_body()["schedule"], json!("rna-hourly"), "{word}");
+    }
+}
+
+#[test]
 fn nothing_to_do_is_no_error() {
     let fake = Fake::new().on(ASK, 200, preview(0));
     let expected = (0, String::new(), "No window of etl/rna is to be done there.\n".to_owned());
@@ -73,6 +83,7 @@ fn a_slip_of_the_pen_starts_nothing() {
         &["--max-active", "1001"],
         &["--reprocess", "some"],
         &["--from", "soon"],
+        &["--schedule", "etl/rna"],
     ] {
         let fake = Fake::new();
         assert_eq!(tried(&fake, more).0, 2, "{more:?}");

@@ -135,9 +135,9 @@ fn writes_send_what_was_said_and_print_what_was_done() {
             "etl/rna reset: version 2 from now on\n",
         ),
         (
-            "resume schedule nightly",
+            "resume schedule nightly --reason moved",
             "schedules/north/nightly/resume",
-            json!({}),
+            json!({"reason": "moved"}),
             ("schedule/nightly", "resumed"),
             "schedule/nightly resumed\n",
         ),

@@ -160,7 +160,8 @@ fn descriptions_tell_windows_and_catching_up() {
                  "windows": [{"start": "2025-11-19T00:00:00Z", "end": "2025-11-20T00:00:00Z"}]},
                 {"input": "dataset/lake", "run": null, "at": null, "windows": []},
             ],
-            "webhook": {"path": "/hooks/north/nightly", "deliveries": 3}, "windowEnd": "2025-11-28T22:00:00Z"},
+            "webhook": {"path": "/hooks/north/nightly", "deliveries": 3}, "windowEnd": "2025-11-28T22:00:00Z",
+            "resumed": {"user": "ann", "reason": "moved", "at": "2025-11-20T10:00:00Z"}},
     });
     let fake = Fake::new()
         .on("GET /api/v1/runs/north/rna-m1", 200, &view)
@@ -188,6 +189,8 @@ fn descriptions_tell_windows_and_catching_up() {
                 "Webhook:           POST /hooks/north/nightly; 3 calls are remembered\n",
                 "History:           keeps 7 succeeded\n",
                 "Failures:          2 in a row, 5 suspend it\n",
+                "Last resumed:      2025-11-20T10:00:00Z (",
+                " ago) by ann: moved\n",
                 "  etl/sales     north/sales-m1",
                 "2025-11-19/1d\n",
                 "  dataset/lake",

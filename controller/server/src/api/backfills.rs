@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use etl_core::backfill::BackfillRecord;
+use etl_core::name::Name;
 use etl_core::observed::{BackfillOrder, Verb};
 use etl_core::plan::backfill::preview;
 use etl_core::view::{
@@ -73,6 +74,7 @@ fn order(body: BackfillRequest) -> Result<BackfillOrder, Refusal> {
     let BackfillRequest { missing, reprocess, reverse, params, .. } = body;
     let max_active = body.max_active.unwrap_or(MAX_ACTIVE);
     Ok(BackfillOrder {
+        schedule: body.schedule.as_deref().map(schedule).transpose()?,
         span: window(SpanView { start, end })?,
         missing,
         reprocess,
@@ -80,6 +82,11 @@ fn order(body: BackfillRequest) -> Result<BackfillOrder, Refusal> {
         reverse,
         params,
     })
+}
+
+fn schedule(text: &str) -> Result<Name, Refusal> {
+    let help = "see `etlctl describe etl/NAME` for its schedules";
+    Name::new(text).map_err(|error| Refusal::new("Invalid", format!("schedule `{text}`: {error}"), help))
 }
 
 /// `GET /backfills`, newest first

@@ -266,7 +266,7 @@ async fn a_write_is_left_for_the_loop_and_answered_by_it() {
         (format!("/api/v1/runs/north/{run}/cancel"), json!({}), 200),
         (format!("/api/v1/runs/north/{run}/retry"), json!({"tasks": ["load"]}), 200),
         ("/api/v1/schedules/north/rna/suspend".to_owned(), json!({"reason": "move"}), 200),
-        ("/api/v1/schedules/north/rna/resume".to_owned(), json!({}), 200),
+        ("/api/v1/schedules/north/rna/resume".to_owned(), json!({"reason": "moved"}), 200),
     ];
     let mut seen = Vec::new();
     for (path, body, status) in cases {
@@ -288,6 +288,7 @@ async fn a_write_is_left_for_the_loop_and_answered_by_it() {
     assert_eq!(seen[0].id, "mine");
     assert!(matches!(&seen[0].verb, Verb::Run { params, .. } if params.contains_key("days")));
     assert!(matches!(&seen[2].verb, Verb::Retry { tasks, .. } if tasks.len() == 1));
+    assert!(matches!(&seen[4].verb, Verb::Resume { reason, .. } if reason == "moved"));
     let mut ids: Vec<_> = seen.iter().map(|request| &request.id).collect();
     ids.dedup();
     assert_eq!(ids.len(), seen.len(), "ids of the server's making differ");

@@ -8,8 +8,8 @@ use axum::{Extension, Json};
 use etl_core::name::Name;
 use etl_core::observed::Verb;
 use etl_core::view::{
-    Done, ReconcileRequest, RerunRequest, ResetRequest, RetryRequest, RunRequest, SourceView, SpanView,
-    SuspendRequest,
+    Done, ReconcileRequest, RerunRequest, ResetRequest, ResumeRequest, RetryRequest, RunRequest, SourceView,
+    SpanView, SuspendRequest,
 };
 use etl_core::window::Window;
 
@@ -18,7 +18,7 @@ use super::extract::{Body, Names, RequestId};
 use super::{Api, Caller, Shared};
 use crate::clock;
 
-/// Longest reason of a suspension or a reset: it is kept and shown in one line.
+/// Longest reason of a suspension, its end or a reset: it is kept and shown in one line.
 const REASON_CHARS_MAX: usize = 1_000;
 
 /// `POST /etls/{project}/{name}/runs`
@@ -128,9 +128,11 @@ pub(super) async fn resume(
     State(api): Shared,
     Extension(caller): Extension<Caller>,
     names: Names,
+    Body(body): Body<ResumeRequest>,
 ) -> Result<Json<Done>, Refusal> {
+    check_reason(&body.reason)?;
     let schedule = names.object("schedule")?;
-    ask(&api, new_id(), caller, Verb::Resume { schedule }).await
+    ask(&api, new_id(), caller, Verb::Resume { schedule, reason: body.reason }).await
 }
 
 /// `POST /sources/main/reconcile`

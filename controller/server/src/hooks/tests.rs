@@ -336,7 +336,8 @@ async fn a_suspended_hook_counts_what_it_missed_and_takes_the_same_call_later() 
     assert_eq!(scene.call(HOOK, &other, BODY).await, said(409, "Conflict"));
     let missed = scene.state.recorded().schedules[&key].rare.missed_total.clone();
     assert_eq!(missed, BTreeMap::from([(MissReason::Suspended, 1)]));
-    scene.state.ask("two".into(), "ann".into(), Verb::Resume { schedule: key }).await.unwrap();
+    let resume = Verb::Resume { schedule: key, reason: String::new() };
+    scene.state.ask("two".into(), "ann".into(), resume).await.unwrap();
     assert_eq!(scene.call(HOOK, &other, BODY).await, said(202, "created"));
 }
 

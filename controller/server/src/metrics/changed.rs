@@ -62,6 +62,7 @@ pub(super) fn count(
             | Change::ScheduleForgotten { .. }
             | Change::Suspended { .. }
             | Change::Resumed { .. }
+            | Change::ResumeAsked { .. }
             | Change::RunAdmitted { .. }
             | Change::RunStarted { .. }
             | Change::RunStopping { .. }

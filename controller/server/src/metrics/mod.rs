@@ -13,6 +13,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Reg
 
 mod changed;
 mod counted;
+mod mirror_backfill;
 mod mirror_etl;
 mod mirror_node;
 mod mirror_schedule;

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 
 use super::counted::Counted;
 use super::page::{Family, Page};
-use super::{Metrics, mirror_etl, mirror_node, mirror_schedule, mirror_stuck, mirror_window};
+use super::{
+    Metrics, mirror_backfill, mirror_etl, mirror_node, mirror_schedule, mirror_stuck, mirror_window,
+};
 use crate::state::State;
 
 const END_STATES: [EndState; 6] = [
@@ -54,6 +56,7 @@ impl Metrics {
             mirror_node::write_source(&mut page, &recorded.source);
             mirror_etl::write(&mut page, &desired, &recorded);
             mirror_window::write(&mut page, &desired, &recorded);
+            mirror_backfill::write(&mut page, &recorded);
             mirror_schedule::write(&mut page, &desired, &recorded, now);
             mirror_stuck::write(&mut page, &recorded, &counted);
             mirror_stuck::write_pool(&mut page, &recorded, &seen.reasons, slots);

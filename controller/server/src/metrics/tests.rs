@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use etl_core::backfill::BackfillEnd;
 use etl_core::change::Change;
-use etl_core::name::{AttemptKey, RunKey};
+use etl_core::name::{AttemptKey, BackfillKey, RunKey};
 use etl_core::observed::SwarmHealth;
 use etl_core::outcome::{EndState, Outcome, StuckReason};
 use etl_core::recorded::{SourceError, SourceStatus};
-use etl_core::run::LogSummary;
+use etl_core::run::{LogSummary, Trigger};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
 use crate::clock;
 use crate::fixture::{
-    admitted, anchored, asked, at, attempt_ended, log_kept, make, name, run_ended, run_key, running, state,
-    stuck, ticked,
+    admitted, anchored, asked, at, attempt_ended, backfill, log_kept, make, name, run_ended, run_key,
+    running, state, stuck, ticked,
 };
 use crate::state::State;
 
@@ -231,6 +232,37 @@ fn windows_are_told_once_any_was_asked_for() {
     assert_eq!(told(), ("2".into(), "1750086400".into()));
     scene.change(&[end(EndState::Failed)], 0);
     assert_eq!(told(), ("3".into(), "1750000000".into()), "what failed is missing again");
+}
+
+#[test]
+fn backfills_are_told_of_while_they_are_not_over() {
+    let scene = Scene::new();
+    let told = || {
+        ["etl_backfills_active", "etl_backfill_windows_left"]
+            .map(|name| scene.value(&format!("{name}{{project=\"north\",etl=\"rna\"}}"), 0))
+    };
+    let some = |active: &str, left: &str| [Some(active.to_owned()), Some(left.to_owned())];
+    let key = |text| BackfillKey::new(name("north"), name(text));
+    assert_eq!(told(), [None, None]);
+    scene.change(&[backfill("bf-1", 0), backfill("bf-2", 0)], 0);
+    assert_eq!(told(), some("2", "10"));
+    let mut run = admitted(&scene.state, "one", 0);
+    if let [Change::RunAdmitted { run, .. }, ..] = run.as_mut_slice() {
+        run.trigger = Trigger::Backfill { user: "ann".into(), backfill: key("bf-1") };
+    }
+    scene.change(&run, 0);
+    scene.change(&[Change::BackfillAdvanced { backfill: key("bf-1"), next: 3, within: None, passed: 2 }], 0);
+    assert_eq!(told(), some("2", "8"), "two windows and a run of one, five of the other");
+    let end = |text| Change::BackfillEnded {
+        backfill: key(text),
+        end: BackfillEnd { at: at(1), message: "cancelled".into() },
+    };
+    scene.change(&[end("bf-2")], 1);
+    assert_eq!(told(), some("1", "3"));
+    scene.change(&[run_ended("one", EndState::Succeeded, 2)], 2);
+    assert_eq!(told(), some("1", "2"));
+    scene.change(&[end("bf-1")], 3);
+    assert_eq!(told(), [None, None]);
 }
 
 #[test]

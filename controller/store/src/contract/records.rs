@@ -8,7 +8,7 @@ use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
 use etl_core::recorded::{
-    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Rare, RareFields, Recorded,
+    AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Rare, RareFields, Recorded, Resumption,
     ScheduleRecord, Staged, Suspension,
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
@@ -108,6 +108,7 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
             missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
             inputs: [("upstream".to_owned(), input())].into(),
             deliveries: vec!["d-1".into()],
+            resumed: None,
         }),
     }
 }
@@ -239,6 +240,7 @@ impl Dice {
         };
         let progress = Progress {
             next: self.below(9),
+            within: self.maybe(Self::at),
             succeeded: self.number(),
             failed: self.number(),
             cancelled: self.number(),
@@ -269,6 +271,7 @@ impl Dice {
             since: dice.at(),
             until: dice.maybe(Dice::at),
         });
+        let resumed = self.maybe(|dice| Resumption { by: dice.text(), reason: dice.text(), at: dice.at() });
         ScheduleRecord {
             first_seen: self.at(),
             version: 3,
@@ -285,6 +288,7 @@ impl Dice {
                 missed: vec![tick; self.below(101)],
                 inputs: [(self.text(), input())].into(),
                 deliveries: vec![self.text(); self.below(20)],
+                resumed,
             }),
         }
     }

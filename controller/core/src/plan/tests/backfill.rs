@@ -13,6 +13,7 @@ use crate::view::{Done, ErrorView};
 use crate::window::Window;
 
 mod asked;
+mod parts;
 
 pub(super) type Pair = (i64, i64);
 
@@ -48,6 +49,7 @@ pub(super) fn pair(window: Window) -> Pair {
 
 pub(super) fn over(span: Pair) -> BackfillOrder {
     BackfillOrder {
+        schedule: None,
         span: window(span),
         missing: false,
         reprocess: Reprocess::None,
@@ -192,16 +194,6 @@ fn what_happened_to_a_window_meanwhile_is_looked_at_again() {
         succeed(&mut story, 4, (-300, -200));
         assert_eq!((state(&story, &key).as_str(), open(&story)), (expected, open_now), "{what}");
     }
-}
-
-#[test]
-fn of_a_window_that_another_run_is_over_in_part_only_the_rest_is_done() {
-    let mut story = with_spec("  maxActiveRuns: 5\n  schedule: {every: 100s}\n");
-    let key = ask_for(&mut story, 1, over((-300, -100)));
-    let span = Some(window((-170, -150)));
-    story.ask(at(2), "live", Verb::Run { etl: hello(), params: BTreeMap::new(), window: span });
-    succeed(&mut story, 3, (-300, -200));
-    assert_eq!((open(&story), state(&story, &key)), (vec![(-200, -170), (-150, -100)], "1/0/0/0".to_owned()));
 }
 
 #[test]

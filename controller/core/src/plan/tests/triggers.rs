@@ -121,7 +121,7 @@ fn failures_in_a_row_suspend_a_schedule_and_a_success_begins_anew() {
     story.quiet(300);
     assert_eq!(runs_of(&story, "hello").len(), 4);
     assert_eq!(story.missed("hello"), [(MissReason::Suspended, 1)]);
-    story.ask(at(310), "on", Verb::Resume { schedule: key("hello") });
+    story.ask(at(310), "on", Verb::Resume { schedule: key("hello"), reason: String::new() });
     story.quiet(360);
     assert_eq!(runs_of(&story, "hello").len(), 5, "somebody looked at it, and resumed it");
     story.finish(365, "hello", S::Failed);

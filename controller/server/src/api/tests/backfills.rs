@@ -1,20 +1,14 @@
 //! Backfills, reruns and resets: what is asked for, what a list shows, and that asking twice is asking once.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use etl_core::backfill::{Backfill, BackfillEnd, Reprocess};
+use etl_core::backfill::{BackfillEnd, Reprocess};
 use etl_core::change::Change;
 use etl_core::name::{BackfillKey, RunKey};
 use etl_core::observed::Request as Asked;
 use etl_core::run::Trigger;
-use etl_core::window::Window;
-use jiff::SignedDuration;
 
 use super::*;
-use crate::fixture::{anchored, name, rna};
+use crate::fixture::{DAY, anchored, backfill, name, rna};
 
-const DAY: i64 = 86_400;
 const BACKFILLS: &str = "/api/v1/etls/north/rna/backfills";
 
 /// What the loop finds, and answers.
@@ -68,12 +62,13 @@ async fn a_backfill_is_left_for_the_loop() {
     let scene = Scene::new();
     let body = json!({
         "from": "2025-06-12T00:00:00Z", "to": "2025-06-15T00:00:00Z", "reprocess": "failed",
-        "maxActive": 3, "reverse": true, "params": {"days": 2}, "requestId": "mine",
+        "maxActive": 3, "reverse": true, "params": {"days": 2}, "requestId": "mine", "schedule": "rna",
     });
     let (status, request) = asked(&scene, BACKFILLS, body, None).await;
     assert_eq!((status, request.id.as_str(), request.user.as_str()), (StatusCode::CREATED, "mine", "ann"));
     let Verb::Backfill { etl, order } = request.verb else { panic!("{:?}", request.verb) };
     assert_eq!((etl, order.max_active, order.reverse), (rna(), 3, true));
+    assert_eq!(order.schedule, Some(name("rna")));
     assert_eq!((order.reprocess, order.missing, order.params.len()), (Reprocess::Failed, false, 1));
     let (_, request) = asked(&scene, "/api/v1/backfills/north/bf-1/cancel", json!({}), None).await;
     assert!(matches!(request.verb, Verb::CancelBackfill { backfill } if backfill.name.as_str() == "bf-1"));
@@ -93,10 +88,13 @@ async fn what_cannot_be_asked_for_is_refused() {
         (BACKFILLS, with(span(), "reprocess", json!("some")), 400, "BadRequest"),
         (BACKFILLS, with(with(span(), "maxActive", json!(0)), "dryRun", json!(true)), 422, "Invalid"),
         (BACKFILLS, with(span(), "dryRun", json!(true)), 409, "Conflict"),
+        (BACKFILLS, with(span(), "schedule", json!("UP")), 422, "Invalid"),
+        (BACKFILLS, with(with(span(), "schedule", json!("none")), "dryRun", json!(true)), 404, "NotFound"),
         ("/api/v1/etls/north/none/backfills", with(span(), "dryRun", json!(true)), 404, "NotFound"),
         ("/api/v1/backfills/north/UP/cancel", json!({}), 404, "NotFound"),
         ("/api/v1/runs/north/rna-m012345678/rerun", json!({}), 404, "NotFound"),
         ("/api/v1/etls/north/rna/reset", json!({"reason": "x".repeat(1_001)}), 422, "Invalid"),
+        ("/api/v1/schedules/north/rna/resume", json!({"reason": "x".repeat(1_001)}), 422, "Invalid"),
         (runs, same, 422, "Invalid"),
         (runs, json!({"window": {"start": "2025-06-12T00:00:00Z"}}), 400, "BadRequest"),
     ] {
@@ -155,26 +153,6 @@ async fn reruns_and_resets_are_left_for_the_loop() {
     assert!(matches!(request.verb, Verb::Reset { etl, reason } if etl == rna() && reason == "moved"));
 }
 
-fn backfill(text: &str, second: i64) -> Change {
-    let day = |day: i64| Window::new(at(day * DAY), at((day + 1) * DAY)).unwrap();
-    let backfill = Backfill {
-        key: BackfillKey::new(name("north"), name(text)),
-        etl: rna(),
-        version: 1,
-        span: Window::new(at(-5 * DAY), at(0)).unwrap(),
-        missing: false,
-        reprocess: Reprocess::None,
-        reach: SignedDuration::ZERO,
-        max_active: 2,
-        reverse: false,
-        params: BTreeMap::new(),
-        by: "ann".into(),
-        created_at: at(second),
-        windows: (-5..0).map(day).collect(),
-    };
-    Change::BackfillCreated { backfill: Arc::new(backfill) }
-}
-
 /// Its first window succeeded, its second was passed over, its third runs.
 fn half_done() -> Scene {
     let scene = Scene::new();
@@ -191,7 +169,7 @@ fn half_done() -> Scene {
             make(state, &[run_ended(request, EndState::Succeeded, 40)]);
         }
     }
-    make(state, &[Change::BackfillAdvanced { backfill: key, next: 3, passed: 1 }]);
+    make(state, &[Change::BackfillAdvanced { backfill: key, next: 3, within: None, passed: 1 }]);
     let key = BackfillKey::new(name("north"), name("bf-2"));
     let end = BackfillEnd { at: at(50), message: "cancelled by ann".into() };
     make(state, &[Change::BackfillEnded { backfill: key, end }]);

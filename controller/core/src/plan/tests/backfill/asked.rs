@@ -99,6 +99,13 @@ fn what_cannot_be_filled_is_refused_with_a_cure() {
             "Conflict",
             "cuts windows",
         ),
+        (
+            "no windows, by name",
+            "  schedule: {every: 100s, window: none}\n",
+            BackfillOrder { schedule: Some(name("hello")), ..over((-200, 0)) },
+            "Conflict",
+            "cuts windows",
+        ),
         ("the future", inline, over((1_000, 2_000)), "Invalid", "asks for windows itself"),
         ("the window that runs next", inline, over((0, 90)), "Invalid", "asks for windows itself"),
         ("too many", inline, many, "Invalid", "more than 10000 windows"),
@@ -119,26 +126,63 @@ fn what_cannot_be_filled_is_refused_with_a_cure() {
     }
 }
 
+/// A schedule beside its ETL.
+fn beside(name: &str, keys: &str) -> (String, AcceptedFile) {
+    let text = format!(
+        "apiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: {name}}}\nspec: {{{keys}}}\n"
+    );
+    (format!("{name}.etl.yaml"), AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() })
+}
+
 #[test]
-fn of_several_schedules_the_one_inside_of_the_etl_cuts() {
-    let other = |name: &str, period: &str| {
-        let text = format!(
-            "apiVersion: etl.swarm/v1alpha1\nkind: Schedule\nmetadata: {{name: {name}}}\nspec: {{etl: hello, every: {period}}}\n"
-        );
-        (
-            format!("{name}.etl.yaml"),
-            AcceptedFile { blob: text.clone(), commit: "c".into(), text: text.into() },
-        )
-    };
+fn of_several_schedules_the_one_inside_of_the_etl_cuts_unless_another_is_named() {
     let inline = etl("hello", "  schedule: {every: 100s}\n");
-    let mut story = Story::with([inline, other("fast", "10s")]);
+    let mut story = Story::with([inline, beside("fast", "etl: hello, every: 50s")]);
     pass(&mut story, 0);
-    assert_eq!(windows_of(&story, &over((-200, 0)), 1), [(-200, -100), (-100, 0)]);
-    let mut story = Story::with([etl("hello", ""), other("fast", "10s"), other("slow", "100s")]);
+    let slow = vec![(-200, -100), (-100, 0)];
+    let fast = vec![(-200, -150), (-150, -100), (-100, -50), (-50, 0)];
+    for (asked, expected) in [(None, &slow), (Some("hello"), &slow), (Some("fast"), &fast)] {
+        let order = BackfillOrder { schedule: asked.map(name), ..over((-200, 0)) };
+        assert_eq!(windows_of(&story, &order, 1), *expected, "{asked:?}");
+    }
+    let order = BackfillOrder { schedule: Some(name("fast")), ..over((-200, 0)) };
+    let key = ask_for(&mut story, 1, order);
+    let windows: Vec<Pair> = record(&story, &key).backfill.windows.iter().copied().map(pair).collect();
+    assert_eq!(windows, fast);
+}
+
+#[test]
+fn a_schedule_that_cuts_no_windows_of_the_etl_is_refused_with_those_that_do() {
+    let mut story = Story::with([
+        etl("hello", ""),
+        etl("bye", "  schedule: {every: 100s}\n"),
+        beside("fast", "etl: hello, every: 10s"),
+        beside("slow", "etl: hello, every: 100s"),
+        beside("bare", "etl: hello, every: 100s, window: none"),
+    ]);
     pass(&mut story, 0);
-    let refused = preview(&story.desired, &story.recorded, &hello(), &over((-200, 0)), at(1));
-    let refused = refused.expect_err("nobody knows which is meant");
-    assert_eq!((refused.reason.as_str(), refused.message.contains("fast, slow")), ("Conflict", true));
+    let others = |asked: &str| format!("in `{asked}`'s place: fast, slow");
+    let which = "say which is meant: `--schedule fast`, or `--schedule slow`".to_owned();
+    for (asked, reason, message, help) in [
+        (None, "Conflict", "schedules fast, slow each cut windows of ETL `default/hello`", which),
+        (Some("none"), "NotFound", "no schedule `default/none`", others("none")),
+        (
+            Some("bye"),
+            "Conflict",
+            "schedule `default/bye` is one of ETL `bye`, not of `hello`",
+            others("bye"),
+        ),
+        (Some("bare"), "Conflict", "schedule `default/bare` cuts no windows of data", others("bare")),
+    ] {
+        let order = BackfillOrder { schedule: asked.map(name), ..over((-200, 0)) };
+        let refused = preview(&story.desired, &story.recorded, &hello(), &order, at(1)).expect_err("no");
+        let expected = (reason, message, Some(help.as_str()));
+        assert_eq!(
+            (refused.reason.as_str(), &*refused.message, refused.help.as_deref()),
+            expected,
+            "{asked:?}"
+        );
+    }
 }
 
 #[test]
