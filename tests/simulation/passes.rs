@@ -197,8 +197,8 @@ fn difference(stored: &Recorded, held: &Recorded) -> Option<String> {
     }
     for (key, schedule) in &held.schedules {
         let same = stored.schedules.get(key).is_some_and(|stored| {
-            (stored.first_seen, &stored.fingerprint, &stored.suspension)
-                == (schedule.first_seen, &schedule.fingerprint, &schedule.suspension)
+            (stored.first_seen, &stored.fingerprint, &stored.rare.suspension)
+                == (schedule.first_seen, &schedule.fingerprint, &schedule.rare.suspension)
                 && stored.decided_until <= schedule.decided_until
         });
         if !same {

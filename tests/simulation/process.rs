@@ -315,7 +315,7 @@ impl Sim {
         self.durable = self.process.recorded.clone();
         self.account = self.durable_account.clone();
         self.process.alive = true;
-        self.process.policy.started_at = Some(self.process_started_at());
+        self.process.policy.started_at = Some(self.life_began_at());
         self.rebuild();
         let life = self.process.life;
         self.ask_at(self.now + 5);
@@ -325,7 +325,7 @@ impl Sim {
 
 impl Sim {
     /// To the nanosecond, so that no two processes share it.
-    fn process_started_at(&self) -> Timestamp {
+    fn life_began_at(&self) -> Timestamp {
         let nanos = i64::from(self.process.life);
         let at = timestamp(self.wall());
         at.saturating_add(SignedDuration::from_nanos(nanos)).unwrap_or(at)

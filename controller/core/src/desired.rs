@@ -95,8 +95,6 @@ pub struct ScheduleObject {
     pub fingerprint: Arc<str>,
     /// The file it comes from.
     pub file: Arc<str>,
-    /// The commit that brought this version of the file.
-    pub commit: Arc<str>,
 }
 
 /// What a file brought.
@@ -196,7 +194,6 @@ fn parse(
                 fingerprint: fingerprint(&schedule),
                 schedule,
                 file: path.clone(),
-                commit: commit.clone(),
             })),
         }
     }

@@ -70,6 +70,11 @@ pub struct Agenda {
 }
 
 impl Agenda {
+    /// Whether every schedule was looked at.
+    pub fn is_built(&self) -> bool {
+        self.generation.is_some() && self.reached.is_none()
+    }
+
     /// Schedules due by `now`, earliest first.
     pub fn due_by(&self, now: Timestamp) -> impl Iterator<Item = &ScheduleKey> {
         self.due.iter().take_while(move |(at, _)| *at <= now).map(|(_, key)| key)

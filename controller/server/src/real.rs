@@ -52,10 +52,14 @@ impl World for Real {
     async fn observe(&self) -> Observed {
         // In this order: an action whose report is not in the inbox yet still counts as under way.
         let in_flight = self.actor.in_flight();
-        // No tick is decided before the Swarm was asked once. New specs wait with them: an edited schedule begins anew, and
-        // the ticks that the old one missed in an outage would be forgotten.
+        // No tick is decided before the Swarm was asked once. New specs wait with them, until every schedule was looked at: an
+        // edited one begins anew, and the ticks that the old one missed in an outage would be forgotten.
         let asked = self.observer.snapshot().swarm != SwarmHealth::Unknown;
-        let (requests, reports, readings) = self.state.take_inbox(asked);
+        let looked = self.has_looked_at_all();
+        if asked && !looked {
+            self.state.wake.notify_one();
+        }
+        let (requests, reports, readings) = self.state.take_inbox(asked && looked);
         let snapshot = self.observer.snapshot();
         Observed {
             swarm: snapshot.swarm.clone(),
@@ -130,6 +134,11 @@ impl World for Real {
 }
 
 impl Real {
+    /// Whether each schedule in force was looked at since it, or this process, is there.
+    fn has_looked_at_all(&self) -> bool {
+        self.state.desired().schedules.is_empty() || self.state.recorded().agenda.is_built()
+    }
+
     /// Puts the accepted specs in force, and wakes the loop to look at them.
     pub fn rebuild(&self) {
         self.state.update_desired(|desired, recorded| {

@@ -15,6 +15,9 @@ use crate::measure::pss_mib;
 /// Each figure is the least of so many rounds: other work on the machine can only add.
 const ROUNDS: usize = 20;
 
+/// After so long the allocator has given back what it does not need: what is measured is a process at rest.
+const REST: Duration = Duration::from_secs(15);
+
 /// What was measured of a crowd.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Crowd {
@@ -71,6 +74,7 @@ fn crowd(shape: Shape, count: usize) -> anyhow::Result<Crowd> {
     let expected = count + DUE.iter().sum::<usize>();
     let known = world.held().recorded.schedules.len();
     ensure!(known == expected, "{known} schedules instead of {expected}");
+    std::thread::sleep(REST);
     let pss = pss_mib(own)?;
     let idle_pass = least(|| Ok(world.pass()?.whole))?;
     let wakes: Vec<f64> = (0..3).map(|at| wake(&world, at)).collect::<anyhow::Result<_>>()?;

@@ -185,7 +185,8 @@ impl Sim {
             };
         }
         if let Some(id) = self.swarm.names.get(&draft.name).cloned() {
-            let same = self.swarm.services.get(&id).is_some_and(|service| is_same(&service.labels, &draft.labels));
+            let same =
+                self.swarm.services.get(&id).is_some_and(|service| is_same(&service.labels, &draft.labels));
             if same {
                 self.counts.count(Fault::Adopted409);
                 return Answer::Created { service: id, digest: None };

@@ -205,7 +205,7 @@ fn resume(draft: &mut Draft, request: &Request, schedule: &ScheduleKey, reason: 
     let Some(record) = draft.schedule(schedule) else { return unknown_schedule(schedule) };
     let object = format!("schedule/{}", schedule.name);
     let lasts = |suspension: &&Suspension| suspension.until.is_none_or(|until| draft.now < until);
-    let Some(suspension) = record.suspension.as_deref().filter(lasts).cloned() else {
+    let Some(suspension) = record.rare.suspension.as_ref().filter(lasts).cloned() else {
         return done(object, "unchanged: not suspended here; `suspend: true` in its spec is changed in git");
     };
     let suspension = Suspension { until: Some(draft.now), ..suspension };

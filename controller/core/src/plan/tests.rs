@@ -161,12 +161,16 @@ fn ticks_of_a_suspension_stay_missed_after_its_end() {
     let record = &story.recorded.schedules[&schedule];
     assert_eq!(record.rare.missed_total.get(&MissReason::Suspended), Some(&2));
     assert_eq!(record.last_tick, Some(at(180)));
-    assert_eq!(record.suspension, None);
+    assert_eq!(record.rare.suspension, None);
     let resumed = Resumption { by: "ada".into(), reason: "moved".into(), at: at(130) };
     assert_eq!(record.rare.resumed.as_ref(), Some(&resumed));
     let plan = story.ask(at(190), "again", resume("to be sure"));
     assert!(plan.answers[0].1.as_ref().is_ok_and(|done| done.what.starts_with("unchanged")));
-    assert_eq!(story.recorded.schedules[&schedule].rare.resumed.as_ref(), Some(&resumed), "nothing was resumed");
+    assert_eq!(
+        story.recorded.schedules[&schedule].rare.resumed.as_ref(),
+        Some(&resumed),
+        "nothing was resumed"
+    );
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn decide_due(draft: &mut Draft, object: &Arc<ScheduleObject>) {
     let until = if counts_on { newest.max(now) } else { newest };
     draft.change(Change::ScheduleDecided { schedule: schedule.key.clone(), until, missed, window_end });
     let over = |suspension: &Suspension| suspension.until.is_some_and(|end| end <= until);
-    if record.suspension.as_deref().is_some_and(over) {
+    if record.rare.suspension.as_ref().is_some_and(over) {
         draft.change(Change::Resumed { schedule: schedule.key.clone() });
     }
 }
@@ -247,7 +247,7 @@ fn refused_by_clock(
         suspension.since <= at && suspension.until.is_none_or(|until| at < until)
     };
     let suspended = |suspension: &Suspension| covers(suspension, tick) || covers(suspension, now);
-    if schedule.suspend || record.suspension.as_deref().is_some_and(suspended) {
+    if schedule.suspend || record.rare.suspension.as_ref().is_some_and(suspended) {
         return Some(MissReason::Suspended);
     }
     deadline::last_start(schedule, tick).is_some_and(|last| last < now).then_some(MissReason::Deadline)

@@ -91,7 +91,7 @@ fn windows(
 
 fn suspended(schedule: &Schedule, record: &ScheduleRecord, now: Timestamp) -> Option<MissReason> {
     let lasts = |suspension: &Suspension| suspension.until.is_none_or(|until| now < until);
-    let is_suspended = schedule.suspend || record.suspension.as_deref().is_some_and(lasts);
+    let is_suspended = schedule.suspend || record.rare.suspension.as_ref().is_some_and(lasts);
     is_suspended.then_some(MissReason::Suspended)
 }
 

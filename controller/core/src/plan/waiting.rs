@@ -30,7 +30,7 @@ pub(super) fn hold(draft: &Draft, run: &Run) -> Option<WaitsFor> {
 
 /// Somebody's suspension, while it lasts.
 pub(super) fn suspended_now(record: &ScheduleRecord, now: Timestamp) -> Option<&Suspension> {
-    record.suspension.as_deref().filter(|suspension| suspension.until.is_none_or(|until| now < until))
+    record.rare.suspension.as_ref().filter(|suspension| suspension.until.is_none_or(|until| now < until))
 }
 
 /// Ends a waiting run whose deadline has passed; otherwise the pass comes back when it will have.

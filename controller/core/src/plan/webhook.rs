@@ -48,7 +48,7 @@ pub(super) fn take(
         let message = format!("ETL `{}` has all the runs it may have", etl.etl.key);
         return refuse("Conflict", message, "call again later, or write `concurrencyPolicy: Queue`");
     }
-    if record.suspension.is_some() {
+    if record.rare.suspension.is_some() {
         // It is over: no tick is left that it could cover.
         draft.change(Change::Resumed { schedule: key.clone() });
     }
@@ -70,7 +70,8 @@ fn record_of(draft: &mut Draft, object: &Arc<ScheduleObject>) -> ScheduleRecord 
 
 fn is_suspended(object: &ScheduleObject, record: &ScheduleRecord, now: Timestamp) -> bool {
     let lasts = |until: Option<Timestamp>| until.is_none_or(|until| now < until);
-    object.schedule.suspend || record.suspension.as_ref().is_some_and(|suspension| lasts(suspension.until))
+    object.schedule.suspend
+        || record.rare.suspension.as_ref().is_some_and(|suspension| lasts(suspension.until))
 }
 
 /// Its delivery is not taken: once nothing is in its way, the same call starts a run.

@@ -292,10 +292,10 @@ impl Staged {
 fn apply_to_known_schedule(record: &mut ScheduleRecord, change: &Change) {
     match change {
         Change::Suspended { suspension, .. } => {
-            record.suspension = Some(Box::new(suspension.clone()));
+            record.rare.suspension = Some(suspension.clone());
             record.failures = 0;
         }
-        Change::Resumed { .. } => record.suspension = None,
+        Change::Resumed { .. } => record.rare.suspension = None,
         Change::ResumeAsked { resumption, .. } => record.rare.resumed = Some(resumption.clone()),
         Change::InputSucceeded { input, run, window, at, .. } => {
             let known = record.rare.inputs.remove(input);

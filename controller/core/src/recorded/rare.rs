@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::schedule::{Input, MissReason, MissedTick, Resumption};
+use super::schedule::{Input, MissReason, MissedTick, Resumption, Suspension};
 
 /// What only some schedules have recorded; the fields of [`RareFields`], as if they were always there.
 #[derive(Clone, Default)]
@@ -28,7 +28,10 @@ pub struct RareFields {
     /// The newest calls of its webhook, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<String>,
-    /// The last time that somebody ended a suspension.
+    /// Somebody's suspension, beside the spec's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+    /// The last time that somebody ended one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumption>,
 }

@@ -33,8 +33,6 @@ pub struct ScheduleRecord {
     pub window_end: Option<Timestamp>,
     /// The newest tick that started a run.
     pub last_tick: Option<Timestamp>,
-    /// Somebody's suspension, beside the spec's own.
-    pub suspension: Option<Box<Suspension>>,
     /// When it was first seen; `first_seen` is where its ticks count from.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
@@ -59,7 +57,6 @@ impl ScheduleRecord {
             decided_until: at,
             window_end: None,
             last_tick: None,
-            suspension: None,
             created_at: None,
             completed_at: None,
             failures: 0,

@@ -113,9 +113,9 @@ pub enum When {
     /// So long after its last run ended.
     AfterCompletion(SignedDuration),
     /// When all of its inputs succeeded since its last start.
-    Inputs(Inputs),
+    Inputs(Box<Inputs>),
     /// When its webhook is called.
-    Webhook(Webhook),
+    Webhook(Box<Webhook>),
 }
 
 /// What a schedule waits for: all of it.

@@ -154,7 +154,7 @@ fn read_when(
     match key {
         "cron" => read_cron_clock(decoder, &value, fields),
         "every" => read_every(decoder, &value, fields),
-        "on" => read_inputs(decoder, &value, fields, marks).map(When::Inputs),
+        "on" => read_inputs(decoder, &value, fields, marks).map(|inputs| When::Inputs(Box::new(inputs))),
         _ => read_webhook(decoder, &value, fields),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn read_webhook(decoder: &mut Decoder<'_>, slot: &Slot<'_>, fields: &
     let own = decoder.fields(slot, &WEBHOOK)?;
     let secret_file = own.slot("secretFile").and_then(|slot| read_path(decoder, &slot));
     let params = own.slot("params").map(|slot| read_params(decoder, &slot, fields)).unwrap_or_default();
-    Some(When::Webhook(Webhook { secret_file: secret_file?, params }))
+    Some(When::Webhook(Box::new(Webhook { secret_file: secret_file?, params })))
 }
 
 /// Where the parameters are written that calls bring.

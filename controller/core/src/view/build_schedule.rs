@@ -171,7 +171,7 @@ fn policy_word(policy: ConcurrencyPolicy) -> &'static str {
 
 /// Somebody's suspension, as long as it lasts.
 fn suspension_at(record: &ScheduleRecord, now: Timestamp) -> Option<&Suspension> {
-    record.suspension.as_deref().filter(|suspension| suspension.until.is_none_or(|until| now < until))
+    record.rare.suspension.as_ref().filter(|suspension| suspension.until.is_none_or(|until| now < until))
 }
 
 fn suspended(schedule: &Schedule, suspension: Option<&Suspension>) -> Condition {

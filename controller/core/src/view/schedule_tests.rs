@@ -13,8 +13,8 @@ use crate::window::{Window, Windows};
 fn view_of(schedule: Schedule, record: Option<ScheduleRecord>, now: Timestamp) -> ScheduleView {
     let mut recorded = Recorded::default();
     recorded.schedules.extend(record.map(|record| (schedule.key.clone(), Box::new(record))));
-    let (file, commit) = ("a.etl.yaml".into(), "c0ffee".into());
-    schedule_view(&recorded, &ScheduleObject { schedule, fingerprint: "f".into(), file, commit }, now)
+    let object = ScheduleObject { schedule, fingerprint: "f".into(), file: "a.etl.yaml".into() };
+    schedule_view(&recorded, &object, now)
 }
 
 fn instant(text: &str) -> Timestamp {
@@ -109,8 +109,8 @@ fn a_webhook_tells_its_path_and_how_many_calls_it_remembers() {
 fn nothing_is_foretold_while_somebody_suspends_it() {
     let suspension = |until| Suspension { by: "ann".into(), reason: String::new(), since: at(0), until };
     for (until, ticks) in [(None, 0), (Some(at(51)), 0), (Some(at(50)), 3)] {
-        let suspension = Some(Box::new(suspension(until)));
-        let record = ScheduleRecord { suspension, ..ScheduleRecord::first_sight(at(0)) };
+        let rare = RareFields { suspension: Some(suspension(until)), ..RareFields::default() }.into();
+        let record = ScheduleRecord { rare, ..ScheduleRecord::first_sight(at(0)) };
         let status = view_of(schedule("every: 1h"), Some(record), at(50)).status;
         assert_eq!(status.next_ticks.len(), ticks, "until {until:?}");
     }

@@ -215,7 +215,7 @@ fn schedule(when: When) -> ScheduleObject {
         when,
         ..crate::fixtures::schedule("every: 1m\nconcurrencyPolicy: Queue\nstartingDeadline: 5m")
     };
-    ScheduleObject { schedule, fingerprint: "f".into(), file: "rna.etl.yaml".into(), commit: "c0ffee".into() }
+    ScheduleObject { schedule, fingerprint: "f".into(), file: "rna.etl.yaml".into() }
 }
 
 fn daily() -> When {
@@ -231,8 +231,12 @@ fn schedule_record(suspension: Option<Suspension>) -> ScheduleRecord {
         decided_until: at(60),
         window_end: None,
         last_tick: Some(at(60)),
-        suspension: suspension.map(Box::new),
-        rare: RareFields { missed_total: [(MissReason::Forbid, 2)].into(), ..RareFields::default() }.into(),
+        rare: RareFields {
+            missed_total: [(MissReason::Forbid, 2)].into(),
+            suspension,
+            ..RareFields::default()
+        }
+        .into(),
         ..ScheduleRecord::first_sight(at(0))
     }
 }

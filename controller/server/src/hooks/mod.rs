@@ -73,7 +73,7 @@ struct Calls {
 /// A schedule that is started by calls.
 struct Hook {
     key: ScheduleKey,
-    webhook: Webhook,
+    webhook: Box<Webhook>,
     etl: Arc<EtlObject>,
 }
 

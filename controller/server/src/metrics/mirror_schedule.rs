@@ -74,7 +74,7 @@ impl Families {
         };
         self.info.add(&[project, name, schedule.etl.as_str(), trigger], 1.0);
         self.suspended.add(&[project, name, "spec"], f64::from(u8::from(schedule.suspend)));
-        let suspension = record.and_then(|record| record.suspension.as_ref());
+        let suspension = record.and_then(|record| record.rare.suspension.as_ref());
         let holds = suspension.is_some_and(|suspension| suspension.until.is_none_or(|until| now < until));
         self.suspended.add(&[project, name, "override"], f64::from(u8::from(holds)));
         if let Some(next) = due_next(schedule, record, now) {

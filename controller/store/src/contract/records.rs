@@ -99,7 +99,6 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
         decided_until: at(60),
         window_end: Some(at(0)),
         last_tick: Some(at(60)),
-        suspension: None,
         created_at: Some(at(0)),
         completed_at: Some(at(61)),
         failures: 2,
@@ -108,6 +107,7 @@ fn schedule(fingerprint: &str) -> ScheduleRecord {
             missed: vec![MissedTick { tick: at(30), reason: MissReason::Deadline, count: 1, window: None }],
             inputs: [("upstream".to_owned(), input())].into(),
             deliveries: vec!["d-1".into()],
+            suspension: None,
             resumed: None,
         }),
     }
@@ -279,7 +279,6 @@ impl Dice {
             decided_until: self.at(),
             window_end: self.maybe(Self::at),
             last_tick: self.maybe(Self::at),
-            suspension: suspension.map(Box::new),
             created_at: self.maybe(Self::at),
             completed_at: self.maybe(Self::at),
             failures: 4,
@@ -288,6 +287,7 @@ impl Dice {
                 missed: vec![tick; self.below(101)],
                 inputs: [(self.text(), input())].into(),
                 deliveries: vec![self.text(); self.below(20)],
+                suspension,
                 resumed,
             }),
         }

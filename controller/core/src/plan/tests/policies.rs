@@ -136,7 +136,7 @@ fn suspend_after_failures() {
             story.quiet(tick);
             story.finish(tick + 5, "hello", end);
         }
-        let suspension = &story.recorded.schedules[&key("hello")].suspension;
+        let suspension = &story.recorded.schedules[&key("hello")].rare.suspension;
         assert_eq!(suspension.is_some(), is_suspended, "{what}{keys}");
     }
 }

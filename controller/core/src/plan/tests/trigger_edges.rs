@@ -129,7 +129,7 @@ fn a_run_that_is_retried_and_fails_again_is_one_failure() {
     let second = AttemptKey { number: 2, ..load(&run) };
     story.pass(at(80), seen([sighting(&second, S::Failed)]));
     let record = &story.recorded.schedules[&key("hello")];
-    assert_eq!((record.failures, record.suspension.is_some()), (1, false));
+    assert_eq!((record.failures, record.rare.suspension.is_some()), (1, false));
 }
 
 #[test]

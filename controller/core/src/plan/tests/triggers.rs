@@ -115,7 +115,7 @@ fn failures_in_a_row_suspend_a_schedule_and_a_success_begins_anew() {
         story.finish(tick + 5, "hello", state);
     }
     let record = &story.recorded.schedules[&key("hello")];
-    let suspension = record.suspension.as_ref().expect("two failed in a row");
+    let suspension = record.rare.suspension.as_ref().expect("two failed in a row");
     assert_eq!((suspension.by.as_str(), suspension.until), ("suspendAfterFailures", None));
     assert!(suspension.reason.starts_with("TooManyFailures: 2 runs in a row failed"), "{suspension:?}");
     story.quiet(300);

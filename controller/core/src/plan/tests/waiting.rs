@@ -59,7 +59,7 @@ fn a_suspension_holds_what_waits_and_nothing_that_somebody_asked_for() {
     let suspension =
         Suspension { by: "ana".into(), reason: "moving".into(), since: at(210), until: Some(at(290)) };
     let record = story.recorded.schedules.get_mut(&key("hello")).expect("it was seen");
-    record.suspension = Some(Box::new(suspension));
+    record.rare.suspension = Some(suspension);
     story.finish(220, "hello", S::Complete);
     let plan = story.quiet(221);
     assert_eq!(became(&story), (vec!["waits"], vec![]));

@@ -169,7 +169,7 @@ fn a_suspended_schedule_counts_its_calls_and_starts_none() {
         assert_eq!(call(&mut story, now, "one"), expected, "at second {now}, suspended until 100");
     }
     let record = &story.recorded.schedules[&hello()];
-    assert_eq!((record.suspension.clone(), record.rare.missed.len()), (None::<Box<Suspension>>, 2));
+    assert_eq!((record.rare.suspension.clone(), record.rare.missed.len()), (None::<Suspension>, 2));
 }
 
 #[test]
