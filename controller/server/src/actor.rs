@@ -12,7 +12,7 @@ use etl_core::observed::{Answer, Report};
 use etl_core::service::ServiceDraft;
 use etl_swarm::Swarm;
 use jiff::SignedDuration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -39,7 +39,7 @@ pub struct Actor {
     observer: Arc<Observer>,
     in_flight: Mutex<BTreeSet<ActionKey>>,
     backoff: Mutex<ActionBackoff>,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     pacer: Pacer,
     death: Arc<Death>,
     stop: CancellationToken,
@@ -56,7 +56,7 @@ impl Actor {
         death: Arc<Death>,
         stop: CancellationToken,
     ) -> Self {
-        let (in_flight, slots) = (Mutex::default(), Semaphore::new(SIDE_BY_SIDE));
+        let (in_flight, slots) = (Mutex::default(), Arc::new(Semaphore::new(SIDE_BY_SIDE)));
         Self {
             swarm,
             logs,
@@ -64,8 +64,8 @@ impl Actor {
             observer,
             in_flight,
             backoff: Mutex::default(),
+            pacer: Pacer::new(creates_per_second, slots.clone()),
             slots,
-            pacer: Pacer::new(creates_per_second),
             death,
             stop,
         }
@@ -117,11 +117,12 @@ impl Actor {
     }
 
     async fn carry_out(&self, action: Action, turn: Option<Turn>) -> Answer {
-        if let Some(turn) = turn {
-            turn.come().await;
-        }
+        let slot = match turn {
+            Some(turn) => turn.come().await,
+            None => None,
+        };
         match action {
-            Action::StartAttempt { draft, .. } => self.create(&draft).await,
+            Action::StartAttempt { draft, .. } => self.create(&draft, slot).await,
             Action::FollowLog { .. } => Answer::StillThere,
             Action::DrainLog { attempt, service, reachable } => {
                 answer(self.logs.drain(&attempt, &service, reachable).await.map(Answer::LogKept))
@@ -142,8 +143,7 @@ impl Actor {
         }
     }
 
-    async fn create(&self, draft: &ServiceDraft) -> Answer {
-        let slot = self.slots.acquire().await;
+    async fn create(&self, draft: &ServiceDraft, slot: Option<OwnedSemaphorePermit>) -> Answer {
         let started = clock::instant();
         let answer = self.death.around(self.swarm.create(draft)).await;
         drop(slot);

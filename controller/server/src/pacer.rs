@@ -1,10 +1,10 @@
-//! Creations of services go one by one, in the order in which they were planned, and not faster than the managers can bear.
+//! Creations of services go in the order in which they were planned, and not faster than the managers can bear.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::clock;
 
@@ -15,22 +15,24 @@ const CREATES_SEEN: usize = 20;
 
 /// The line in which creations wait.
 pub struct Pacer {
-    line: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    line: mpsc::UnboundedSender<LetGo>,
     took: Took,
 }
 
 /// How long the newest creations took.
 type Took = Arc<Mutex<VecDeque<Duration>>>;
 
+type LetGo = oneshot::Sender<OwnedSemaphorePermit>;
+
 /// A place in the line.
-pub struct Turn(oneshot::Receiver<()>);
+pub struct Turn(oneshot::Receiver<OwnedSemaphorePermit>);
 
 impl Pacer {
-    /// A line that lets through `per_second`, and as many at once after a pause. It ends when this is dropped.
-    pub fn new(per_second: u32) -> Self {
+    /// A line that lets through `per_second`, and as many after a pause, each with one of `slots`. It ends when this is dropped.
+    pub fn new(per_second: u32, slots: Arc<Semaphore>) -> Self {
         let (line, waiting) = mpsc::unbounded_channel();
         let took = Took::default();
-        tokio::spawn(Bucket::new(per_second.max(1), took.clone()).serve(waiting));
+        tokio::spawn(Bucket::new(per_second.max(1), took.clone()).serve(waiting, slots));
         Self { line, took }
     }
 
@@ -53,9 +55,10 @@ impl Pacer {
 }
 
 impl Turn {
-    /// Returns when all before it are let through and the rate allows one more.
-    pub async fn come(self) {
-        let _ = self.0.await;
+    /// Returns when all before it are let through, the rate allows one more, and there is a slot, which is held by what is returned.
+    /// None if the line ended.
+    pub async fn come(self) -> Option<OwnedSemaphorePermit> {
+        self.0.await.ok()
     }
 }
 
@@ -71,13 +74,15 @@ impl Bucket {
         Self { per_second, tokens: f64::from(per_second), filled_at: clock::instant(), took }
     }
 
-    async fn serve(mut self, mut waiting: mpsc::UnboundedReceiver<oneshot::Sender<()>>) {
+    /// Slots are given out here as well: of many that are let through at once, the runtime would let any be the first to take one.
+    async fn serve(mut self, mut waiting: mpsc::UnboundedReceiver<LetGo>, slots: Arc<Semaphore>) {
         while let Some(let_go) = waiting.recv().await {
             if let_go.is_closed() {
                 continue;
             }
             self.take().await;
-            let _ = let_go.send(());
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            let _ = let_go.send(slot);
         }
     }
 
@@ -113,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_comes_last_comes_after_all_others() {
-        let pacer = Pacer::new(1_000_000);
+        let pacer = Pacer::new(1_000_000, Arc::new(Semaphore::new(100)));
         let mut line: Vec<_> = (0..100).map(|_| pacer.line_up()).collect();
         let left = line.remove(7);
         drop(left);

@@ -10,7 +10,7 @@ use super::{Call, FORMAT, Fact, RunOver};
 use crate::backfill::{Backfill, BackfillRecord, Progress};
 use crate::ledger::LedgerKey;
 use crate::name::{BackfillKey, EtlKey, RunKey, ScheduleKey};
-use crate::recorded::{Counters, Recorded, ScheduleRecord};
+use crate::recorded::{Recorded, ScheduleRecord};
 use crate::window::Window;
 
 /// What nobody knows: a run that had not ended when the export did, or a stretch of time of which the export tells nothing.
