@@ -36,6 +36,7 @@ pub struct ParsedFile {
 
 /// An object of a spec file.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as its file is read")]
 pub enum Object {
     /// Of kind `ETL`.
     Etl(Etl),
