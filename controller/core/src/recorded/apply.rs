@@ -319,6 +319,10 @@ fn decide(record: &mut ScheduleRecord, until: Timestamp, missed: &[MissedTick]) 
 }
 
 fn miss(record: &mut ScheduleRecord, missed: &[MissedTick]) {
+    // Most ticks start their run: touching what is rare would make it.
+    if missed.is_empty() {
+        return;
+    }
     for tick in missed {
         *record.rare.missed_total.entry(tick.reason).or_default() += tick.count;
     }
