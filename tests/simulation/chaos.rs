@@ -172,7 +172,7 @@ impl Sim {
         let backfills: Vec<_> = self.process.recorded.backfills.keys().cloned().collect();
         let verb = match self.dice.below(10) {
             0..=2 => run.map(|run| Verb::Rerun { run, params: Default::default() }),
-            3..=5 => etl.and_then(|etl| Some(Verb::Backfill { etl, order: self.some_order()? })),
+            3..=5 => etl.and_then(|etl| Some(Verb::Backfill { etl, order: self.some_order(schedule)? })),
             6 => self.dice.pick(&backfills).map(|key| Verb::CancelBackfill { backfill: key.clone() }),
             7 => etl
                 .filter(|_| self.dice.permille(300))
@@ -188,12 +188,12 @@ impl Sim {
         }
     }
 
-    fn some_order(&mut self) -> Option<BackfillOrder> {
+    fn some_order(&mut self, schedule: Option<ScheduleKey>) -> Option<BackfillOrder> {
         let whole = self.wall() - self.wall().rem_euclid(SECOND);
         let start = whole - self.dice.between(1, 60) * MINUTE;
         let end = start + SECOND * self.dice.between(1, 60 * 60);
         Some(BackfillOrder {
-            schedule: None,
+            schedule: schedule.filter(|_| self.dice.permille(300)).map(|schedule| schedule.name),
             span: Window::new(timestamp(start), timestamp(end))?,
             missing: self.dice.permille(300),
             reprocess: self.dice.one_of([Reprocess::None, Reprocess::Failed, Reprocess::All]),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use etl_core::action::Action;
 use etl_core::change::Change;
-use etl_core::name::{AttemptKey, EtlKey, RunKey, ScheduleKey};
+use etl_core::name::{AttemptKey, BackfillKey, EtlKey, RunKey, ScheduleKey};
 use etl_core::outcome::{Outcome, RejectedBy};
 use etl_core::recorded::Staged;
 use etl_core::run::{Attempt, AttemptEnd, Run, Trigger};
@@ -150,7 +150,8 @@ impl Sim {
                 }
             }
             Trigger::Upstream { .. } | Trigger::Webhook { .. } => self.check_concurrency(run, changes),
-            Trigger::Manual { .. } | Trigger::Rerun { .. } | Trigger::Backfill { .. } => {}
+            Trigger::Backfill { backfill, .. } => self.check_open_runs(backfill, changes),
+            Trigger::Manual { .. } | Trigger::Rerun { .. } => {}
         }
     }
 
@@ -193,6 +194,21 @@ impl Sim {
         if too_many {
             let detail = format!("{} beside {} open runs, bound {bound}", admitted.key, open.len());
             self.fail("I2: the concurrency policy holds", detail);
+        }
+    }
+
+    /// I4: a backfill adds no run beyond those that it may have open. What somebody retried of it counts too, but is not of its adding.
+    fn check_open_runs(&mut self, backfill: &BackfillKey, changes: &[Change]) {
+        let Some(record) = self.durable.backfills.get(backfill) else { return };
+        let most = usize::try_from(record.backfill.max_active).unwrap_or(usize::MAX);
+        let reopened = |key: &RunKey| {
+            changes.iter().any(|change| matches!(change, Change::RunReopened { run, .. } if run == key))
+        };
+        let open = self.durable.open_runs().filter(|run| run.end.is_none() && !reopened(&run.key));
+        let open = open.filter(|run| run.trigger.backfill() == Some(backfill)).count();
+        if open > most {
+            let detail = format!("{backfill}: {open} of {most}");
+            self.fail("I4: a backfill's open runs stay within their bound", detail);
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{BackfillKey, EtlKey};
+use crate::name::{BackfillKey, EtlKey, Name};
 use crate::outcome::EndState;
 use crate::spec::ParamValue;
 use crate::window::Window;
@@ -22,6 +22,9 @@ pub struct Backfill {
     pub etl: EtlKey,
     /// Of which version of it.
     pub version: u32,
+    /// The schedule that cut its windows; not known of those that were made before this was kept.
+    #[serde(default)]
+    pub schedule: Option<Name>,
     /// From when to when.
     pub span: Window,
     /// Only what was asked for before, and did not succeed.

@@ -11,6 +11,8 @@ use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping
 use crate::spec::Etl;
 use crate::window::Window;
 
+mod durable;
+
 /// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -83,11 +85,17 @@ pub enum Change {
         suspension: Suspension,
     },
     /// A suspension ended, and what it covered is decided.
-    #[allow(missing_docs)]
-    Resumed { schedule: ScheduleKey },
+    Resumed {
+        /// Of which schedule.
+        schedule: ScheduleKey,
+    },
     /// Somebody ended a suspension: in the batch of its end.
-    #[allow(missing_docs)]
-    ResumeAsked { schedule: ScheduleKey, resumption: Resumption },
+    ResumeAsked {
+        /// Of which schedule.
+        schedule: ScheduleKey,
+        /// Who, when, and why.
+        resumption: Resumption,
+    },
     /// What a schedule waits for succeeded: in the batch of the success.
     InputSucceeded {
         /// Whose input.
@@ -107,22 +115,48 @@ pub enum Change {
         schedule: ScheduleKey,
     },
     /// A call of a schedule's webhook was taken: another with its id starts nothing.
-    #[allow(missing_docs)]
-    DeliveryTaken { schedule: ScheduleKey, delivery: String },
+    DeliveryTaken {
+        /// Of which schedule.
+        schedule: ScheduleKey,
+        /// The id that the caller gave it.
+        delivery: String,
+    },
     /// Somebody started an ETL anew: one version more, with a ledger of its own.
-    #[allow(missing_docs)]
-    EtlReset { etl: EtlKey, request: String, by: String, reason: String, at: Timestamp },
+    EtlReset {
+        /// Which.
+        etl: EtlKey,
+        /// The request's id: the same again resets nothing.
+        request: String,
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
     /// A backfill exists.
     BackfillCreated {
         /// All of it.
         backfill: std::sync::Arc<Backfill>,
     },
     /// The next windows of a backfill have their runs, or need none: those before `next`, and of that one what is before `within`.
-    #[allow(missing_docs)]
-    BackfillAdvanced { backfill: BackfillKey, next: usize, within: Option<Timestamp>, passed: u64 },
+    BackfillAdvanced {
+        /// Which.
+        backfill: BackfillKey,
+        /// The window that comes next, by its place in the backfill's list.
+        next: usize,
+        /// How far that window is decided, if not from its start.
+        within: Option<Timestamp>,
+        /// How many windows were passed over, since another run stood for them.
+        passed: u64,
+    },
     /// Somebody cancelled a backfill: no run of it starts any more.
-    #[allow(missing_docs)]
-    BackfillCancelled { backfill: BackfillKey, by: String },
+    BackfillCancelled {
+        /// Which.
+        backfill: BackfillKey,
+        /// By whom.
+        by: String,
+    },
     /// Nothing of a backfill is left to do.
     BackfillEnded {
         /// Which.
@@ -334,58 +368,4 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-}
-
-impl Change {
-    /// Whether it must be flushed before the pass goes on. The others are rebuilt from git and the Swarm after a restart,
-    /// or go along with the next durable change of the same record.
-    pub fn is_durable(&self) -> bool {
-        match self {
-            Self::SourceRead(_)
-            | Self::ScheduleDecided { .. }
-            | Self::TickMissed { .. }
-            | Self::WindowAsked { .. }
-            | Self::TickPlanned { .. }
-            | Self::AgendaBuilt { .. }
-            | Self::AgendaReached { .. }
-            | Self::Swept { .. }
-            | Self::TaskEligible { .. }
-            | Self::TaskStuck { .. }
-            | Self::AttemptDelayed { .. }
-            | Self::AttemptSeen { .. } => false,
-            Self::FileAccepted { .. }
-            | Self::FileDropped { .. }
-            | Self::ScheduleAnchored { .. }
-            | Self::ScheduleForgotten { .. }
-            | Self::Suspended { .. }
-            | Self::Resumed { .. }
-            | Self::ResumeAsked { .. }
-            | Self::InputSucceeded { .. }
-            | Self::InputsTaken { .. }
-            | Self::DeliveryTaken { .. }
-            | Self::EtlReset { .. }
-            | Self::BackfillCreated { .. }
-            | Self::BackfillAdvanced { .. }
-            | Self::BackfillCancelled { .. }
-            | Self::BackfillEnded { .. }
-            | Self::BackfillForgotten { .. }
-            | Self::RunAdmitted { .. }
-            | Self::RunStarted { .. }
-            | Self::RunStopping { .. }
-            | Self::RunEnded { .. }
-            | Self::RunReopened { .. }
-            | Self::RunForgotten { .. }
-            | Self::SpecForgotten { .. }
-            | Self::ImagePinned { .. }
-            | Self::TaskRetrying { .. }
-            | Self::TaskEnded { .. }
-            | Self::AttemptIntended { .. }
-            | Self::AttemptCreated { .. }
-            | Self::AttemptLost { .. }
-            | Self::AttemptStopping { .. }
-            | Self::AttemptEnded { .. }
-            | Self::LogKept { .. }
-            | Self::AttemptReleased { .. } => true,
-        }
-    }
 }

@@ -104,6 +104,17 @@ pub fn labels(controller: &str, attempt: &AttemptKey, version: u32, fence: u64) 
     .collect()
 }
 
+/// Labels that say whose a service is; version, fence and process may differ when the same attempt is created again.
+const IDENTITY: [&str; 6] = ["controller", "project", "etl", "run", "task", "attempt"];
+
+/// Whether a service that bears a label as `theirs` says is the one that should bear `ours`.
+pub fn is_same<'a>(theirs: impl Fn(&str) -> Option<&'a String>, ours: &BTreeMap<String, String>) -> bool {
+    IDENTITY.iter().all(|key| {
+        let key = format!("{LABEL_PREFIX}{key}");
+        ours.get(&key).is_some_and(|value| theirs(&key) == Some(value))
+    })
+}
+
 /// Label of the window that the attempt's run is over, for the day on which the store is lost.
 pub const WINDOW_LABEL: &str = "swarm.etl.window";
 

@@ -131,6 +131,7 @@ pub(crate) fn backfill(text: &str, second: i64) -> Change {
         key: BackfillKey::new(name("north"), name(text)),
         etl: rna(),
         version: 1,
+        schedule: Some(name("daily")),
         span: Window::new(at(-5 * DAY), at(0)).unwrap(),
         missing: false,
         reprocess: Reprocess::None,

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Refused};
-use etl_core::service::{self, ServiceDraft};
+use etl_core::service::{self, ServiceDraft, is_same};
 use etl_core::spec::FileRef;
 use hyper::header::HeaderValue;
 
@@ -15,7 +15,7 @@ use crate::lookup::{Found, Kind};
 use crate::raw::{Created, Service};
 use crate::reference;
 use crate::registry;
-use crate::service::{Ids, identity, is_same, spec};
+use crate::service::{Ids, identity, spec};
 
 /// What came of an attempt to create, before it becomes an [`Answer`].
 enum Failure {
@@ -118,7 +118,7 @@ impl Swarm {
             // It went away in between, or the conflict is about something else; the next try will tell.
             return Ok(Answer::CreateFailed { message: conflict });
         };
-        if !is_same(&found.spec.labels, &draft.labels) {
+        if !is_same(|key| found.spec.labels.get(key), &draft.labels) {
             let message = format!("service `{}` exists and does not bear this attempt's labels", draft.name);
             return Err(Failure::Refused(Refused::ForeignService, message));
         }
@@ -152,7 +152,9 @@ impl Swarm {
     pub async fn find(&self, attempt: &AttemptKey) -> Result<Option<String>, SwarmError> {
         let ours = identity(&self.inner.config.controller, attempt);
         let found = self.inspect(&attempt.service_name()).await?;
-        Ok(found.filter(|service| is_same(&service.spec.labels, &ours)).map(|service| service.id))
+        Ok(found
+            .filter(|service| is_same(|key| service.spec.labels.get(key), &ours))
+            .map(|service| service.id))
     }
 
     async fn inspect(&self, service: &str) -> Result<Option<Service>, SwarmError> {

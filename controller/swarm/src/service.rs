@@ -12,12 +12,10 @@ use bollard::models::{
     TaskSpecPlacementSpread, TaskSpecResources, TaskSpecRestartPolicy, TaskSpecRestartPolicyConditionEnum,
 };
 use etl_core::name::AttemptKey;
-use etl_core::service::{self, LABEL_PREFIX, ServiceDraft};
+use etl_core::service::{self, ServiceDraft};
 use etl_core::spec::{FileRef, Mount, MountSource, Placement, Resources};
 use jiff::SignedDuration;
 
-/// Labels that say whose a service is; version and fence may differ when the same attempt is created again.
-const IDENTITY: [&str; 6] = ["controller", "project", "etl", "run", "task", "attempt"];
 /// The one log driver whose log can be read back through the Swarm on every node; without options it drops nothing.
 const LOG_DRIVER: &str = "json-file";
 
@@ -169,14 +167,6 @@ fn placement(placement: &Placement) -> Option<TaskSpecPlacement> {
         constraints: filled(placement.constraints.clone()),
         preferences: filled(placement.spread.iter().map(spread).collect()),
         ..Default::default()
-    })
-}
-
-/// Whether a service that bears these labels is the one that should bear those.
-pub(crate) fn is_same(theirs: &HashMap<String, String>, ours: &BTreeMap<String, String>) -> bool {
-    IDENTITY.iter().all(|key| {
-        let key = format!("{LABEL_PREFIX}{key}");
-        ours.get(&key).is_some_and(|value| theirs.get(&key) == Some(value))
     })
 }
 
@@ -340,7 +330,7 @@ mod tests {
             (labels("etl", "clean", 1), false),
             (HashMap::new(), false),
         ] {
-            assert_eq!(is_same(&theirs, &ours), expected, "{theirs:?}");
+            assert_eq!(service::is_same(|key| theirs.get(key), &ours), expected, "{theirs:?}");
         }
     }
 }

@@ -1,12 +1,10 @@
 //! What the managers do with a call, and what they answer: at once, too late, wrongly, or never.
 
-use std::collections::BTreeMap;
-
 use etl_core::action::{ActionKey, ActionKind};
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Refused};
 use etl_core::run::LogSummary;
-use etl_core::service::{PROCESS_LABEL, ServiceDraft};
+use etl_core::service::{ServiceDraft, is_same};
 
 use super::Api;
 use crate::behaviour;
@@ -20,7 +18,7 @@ const CALL_TIMEOUT: Ms = 12 * SECOND;
 /// A call that its caller gave up may still be carried out this much later.
 const LATE_MAX: Ms = 20 * SECOND;
 /// Silence that ends the reading of a finished log.
-const DRAIN_IDLE: Ms = 10 * SECOND;
+const DRAIN_IDLE: Ms = 30 * SECOND;
 /// How long opening a stream may hold up the stopping of an attempt.
 const OPEN_BEFORE_STOP: Ms = 3 * SECOND;
 /// A log is read to the end of the grace period and this much more.
@@ -185,8 +183,11 @@ impl Sim {
             };
         }
         if let Some(id) = self.swarm.names.get(&draft.name).cloned() {
-            let same =
-                self.swarm.services.get(&id).is_some_and(|service| is_same(&service.labels, &draft.labels));
+            let same = self
+                .swarm
+                .services
+                .get(&id)
+                .is_some_and(|service| is_same(|key| service.labels.get(key), &draft.labels));
             if same {
                 self.counts.count(Fault::Adopted409);
                 return Answer::Created { service: id, digest: None };
@@ -295,10 +296,4 @@ fn failure(call: &Call, message: &str) -> Answer {
         | Call::Remove { .. }
         | Call::Inspect { .. } => Answer::Failed { message },
     }
-}
-
-/// Whether a service is the one that a draft describes, whichever process made it.
-fn is_same(theirs: &BTreeMap<String, String>, ours: &BTreeMap<String, String>) -> bool {
-    let but_process = |(key, _): &(&String, &String)| key.as_str() != PROCESS_LABEL;
-    theirs.iter().filter(but_process).eq(ours.iter().filter(but_process))
 }

@@ -131,6 +131,7 @@ fn backfill(etl: u8) -> Backfill {
         key: key(etl),
         etl: key(etl),
         version: 1,
+        schedule: Some(crate::fixtures::name("daily")),
         span,
         missing: false,
         reprocess: Reprocess::Failed,

@@ -123,6 +123,7 @@ fn ordered(
         key: key_of(etl, &request.id),
         etl: etl.clone(),
         version,
+        schedule: Some(object.schedule.key.name.clone()),
         span,
         missing: order.missing,
         reprocess: order.reprocess,

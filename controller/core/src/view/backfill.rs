@@ -20,6 +20,8 @@ pub struct BackfillSpecView {
     pub etl: String,
     /// Of which version of it.
     pub version: u32,
+    /// The schedule that cut its windows.
+    pub schedule: Option<String>,
     /// From when to when.
     pub window: SpanView,
     /// Only what was asked for before and did not succeed.

@@ -35,6 +35,7 @@ fn spec(backfill: &Backfill) -> BackfillSpecView {
     BackfillSpecView {
         etl: backfill.etl.name.to_string(),
         version: backfill.version,
+        schedule: backfill.schedule.as_ref().map(ToString::to_string),
         window: backfill.span.into(),
         missing: backfill.missing,
         reprocess: backfill.reprocess.word().to_owned(),

@@ -48,6 +48,7 @@ fn facts(backfill: &BackfillView, look: &Look) -> Facts {
     facts.add("Backfill", &backfill.metadata.name).add("Project", &backfill.metadata.project);
     facts.add("ETL", format!("{}, version {}", spec.etl, spec.version));
     facts.word("State", &status.state).add("User", &spec.user);
+    facts.maybe("Schedule", spec.schedule.clone());
     facts.add("Span", window_words(spec.window, look));
     let order = if spec.reverse { "newest first" } else { "oldest first" };
     facts.add("Windows", format!("{}, {order}, {} at once", status.windows, spec.max_active));

@@ -227,6 +227,7 @@ impl Dice {
             key,
             etl: run_key("m1").etl,
             version: 3,
+            schedule: self.maybe(|_| name("daily")),
             span: Window::new(at(0), at(9)).unwrap(),
             missing: self.below(2) == 0,
             reach: jiff::SignedDuration::from_secs(60),

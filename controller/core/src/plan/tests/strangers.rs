@@ -86,3 +86,22 @@ fn a_run_that_is_over_as_it_starts_holds_no_place() {
     );
     assert!(story.is_active(&waiting[1]), "{:?}", story.recorded.runs[&waiting[1]]);
 }
+
+#[test]
+fn a_service_that_comes_after_its_run_was_forgotten_is_removed_if_it_was_our_own() {
+    for (what, process, expected) in [
+        ("asked for by this process", Some(at(0)), true),
+        ("by one before it, whose record may be lost", Some(at(-60)), false),
+        ("by one that did not say", None, false),
+    ] {
+        let mut story = Story::with([etl("hello", "")]);
+        story.desired.policy = Policy { started_at: Some(at(0)), ..Policy::default() }.into();
+        let late = load(&RunKey::of_request(&hello(), "forgotten"));
+        let late = Sighting { process, ..going_on(&late, S::Running, "") };
+        let run = late.attempt.run.clone();
+        let plan = story.pass(at(3), seen([late]));
+        let removed = plan.actions.iter().any(|action| action.key().kind == ActionKind::Remove);
+        assert_eq!(removed, expected, "{what}");
+        assert_eq!(story.recorded.runs.contains_key(&run), !expected, "{what}: else it is adopted");
+    }
+}
