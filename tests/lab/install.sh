@@ -8,10 +8,10 @@ set -eu
 
 # For a Swarm without a registry and without TLS; debootstrap is for the image (charts/image.sh).
 packages="docker.io iproute2 iptables busybox-static git util-linux tini debootstrap"
-# A registry with a password, certificates, and the servers that the git source is tried against: one for ssh, one for
-# the web. The tests run them on ports of their own.
+# A registry with a password, certificates, the servers that the git source is tried against (one for ssh, one for the
+# web), and those that the alert rules are for. The tests run them on ports of their own.
 for_tests="docker-registry apache2-utils ca-certificates openssl openssh-client openssh-server lighttpd
-    lighttpd-mod-openssl"
+    lighttpd-mod-openssl prometheus prometheus-alertmanager"
 
 say() { echo "lab install: $*"; }
 
