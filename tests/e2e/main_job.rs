@@ -20,6 +20,7 @@ fn the_main_job_from_commit_to_kept_log() -> anyhow::Result<()> {
     a_failed_task_is_retried_and_both_logs_are_kept(&controller)?;
     a_failed_run_is_retried_on_demand(&controller)?;
     a_cancelled_run_keeps_what_it_printed_on_its_way_out(&controller)?;
+    what_runs_in_silence_is_stopped_and_what_prints_is_not(&controller)?;
     what_cannot_run_is_refused_before_anything_is_created(&lab, &controller)?;
     a_suspended_schedule_starts_nothing(&controller)?;
     a_broken_file_hurts_only_itself(&controller)?;
@@ -88,6 +89,22 @@ fn a_cancelled_run_keeps_what_it_printed_on_its_way_out(controller: &Controller)
     Ok(())
 }
 
+fn what_runs_in_silence_is_stopped_and_what_prints_is_not(controller: &Controller) -> anyhow::Result<()> {
+    let silent = etl("silent", PLAIN, "stallTimeout: 10s\n      script: echo one line; sleep 600");
+    let loud = "stallTimeout: 10s\n      script: for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 2; done";
+    let loud = etl("loud", PLAIN, loud);
+    controller.commit(&[("silent.etl.yaml", Some(&silent)), ("loud.etl.yaml", Some(&loud))])?;
+    controller.etlctl(&["reconcile", "source/main"])?;
+    let runs = [controller.run("silent")?, controller.run("loud")?];
+    controller.wait_for_state(&runs[0], "Stuck")?;
+    assert_eq!(controller.state(&runs[0])?.1, "Stalled");
+    controller.wait_for_state(&runs[0], "TimedOut")?;
+    let task = controller.list(&["tasks", &runs[0]])?.remove(0);
+    assert_eq!(task["status"]["attempts"][0]["state"], "Stalled", "{task}");
+    assert_eq!(controller.etlctl(&["logs", &runs[0]])?, "one line\n");
+    controller.wait_for_state(&runs[1], "Succeeded")
+}
+
 fn what_cannot_run_is_refused_before_anything_is_created(
     lab: &Lab,
     controller: &Controller,
@@ -152,7 +169,7 @@ fn a_broken_file_hurts_only_itself(controller: &Controller) -> anyhow::Result<()
 
 fn an_emptied_directory_takes_nothing_away_unasked(controller: &Controller) -> anyhow::Result<()> {
     let before = controller.list(&["etls"])?.len();
-    let all = ["hello", "other", "flaky", "once", "sleeper", "no-network", "bind"];
+    let all = ["hello", "other", "flaky", "once", "sleeper", "silent", "loud", "no-network", "bind"];
     let gone: Vec<(String, Option<&str>)> =
         all.iter().map(|name| (format!("{name}.etl.yaml"), None)).collect();
     let gone: Vec<(&str, Option<&str>)> = gone.iter().map(|(path, text)| (path.as_str(), *text)).collect();

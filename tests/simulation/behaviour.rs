@@ -23,6 +23,8 @@ pub struct Behaviour {
     pub rejected: Option<&'static str>,
     /// The door refuses it: a secret is missing, say.
     pub refused: bool,
+    /// It prints while it runs, not only at its end.
+    pub prints: bool,
 }
 
 /// The behaviour of an attempt.
@@ -54,5 +56,6 @@ pub fn of(attempt: &AttemptKey, seed: u64) -> Behaviour {
         ignores_term: dice.permille(150),
         rejected,
         refused: dice.permille(8),
+        prints: dice.permille(700),
     }
 }

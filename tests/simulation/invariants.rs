@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use etl_core::action::Action;
 use etl_core::change::Change;
 use etl_core::name::{AttemptKey, BackfillKey, EtlKey, RunKey, ScheduleKey};
-use etl_core::outcome::{Outcome, RejectedBy};
+use etl_core::outcome::{Outcome, RejectedBy, StopReason};
 use etl_core::recorded::Staged;
 use etl_core::run::{Attempt, AttemptEnd, Run, Trigger};
 use etl_core::service::LABEL_PREFIX;
 use etl_core::spec::{ConcurrencyPolicy, OnNodeLost};
 use jiff::Timestamp;
 
+use crate::behaviour;
 use crate::sim::Sim;
-use crate::swarm::Ended;
+use crate::swarm::{Api, Ended};
 use crate::time::MINUTE;
 
 impl Sim {
@@ -82,6 +83,11 @@ impl Sim {
         }
         if let Change::AttemptEnded { attempt, end } = change {
             self.check_outcome(attempt, end);
+        }
+        if let Change::AttemptStopping { attempt, stopping } = change
+            && stopping.reason == StopReason::Stalled
+        {
+            self.check_silence(attempt);
         }
         if let Change::RunStarted { run, .. } | Change::RunReopened { run, .. } = change {
             self.check_active_runs(&run.etl, all);
@@ -316,6 +322,16 @@ impl Sim {
         if !holds {
             let detail = format!("{key} is recorded as {:?}, in truth: {truth:?}", end.outcome);
             self.fail("I8: an outcome is what really happened", detail);
+        }
+    }
+
+    /// I8: nobody is stopped for a silence that is ours.
+    fn check_silence(&mut self, key: &AttemptKey) {
+        let stream = self.process.following.get(key).copied().flatten();
+        let mut tasks = self.swarm.tasks.values().filter(|task| task.attempt == *key && task.is_running());
+        let prints = behaviour::of(key, self.seed).prints && tasks.any(|task| self.swarm.answers(task));
+        if stream.is_none() || prints && self.swarm.api == Api::Up {
+            self.fail("I8: what is heard, or not listened to, is not silent", key.to_string());
         }
     }
 

@@ -86,7 +86,12 @@ impl Sim {
             Some(_) => IDLE_PERIOD,
         };
         match listing.snapshot {
-            Some(snapshot) => self.process.snapshot = snapshot,
+            Some(snapshot) => {
+                if self.process.snapshot.swarm != SwarmHealth::Up {
+                    self.process.following.values_mut().flatten().for_each(|heard| *heard = self.now);
+                }
+                self.process.snapshot = snapshot;
+            }
             None => self.note_failed_list(listing.asked),
         }
         self.ask_at(self.now + period);

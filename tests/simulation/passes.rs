@@ -1,7 +1,7 @@
 //! Checks after a pass: nothing stands still unseen, time alone changes nothing before its hour, and memory is what the store holds.
 
 use etl_core::change::Change;
-use etl_core::observed::{NodeStatus, SwarmHealth};
+use etl_core::observed::{NodeStatus, Observed, SwarmHealth};
 use etl_core::plan::plan;
 use etl_core::recorded::Recorded;
 use etl_core::run::{Attempt, Phase, TaskRun};
@@ -131,7 +131,12 @@ impl Sim {
         let millisecond = jiff::SignedDuration::from_millis(1);
         let at =
             wake_at.and_then(|at| at.checked_sub(millisecond).ok()).unwrap_or(resync).min(resync).max(now);
-        let plan = plan(&process.desired, &observed(process), &process.recorded, at);
+        // A stream that the pass opened is heard of by the next one, and wakes none.
+        let seen = observed(process, self.now, self.wall());
+        let heard = |key| process.listened.get(key).copied().flatten();
+        let following = process.following.keys().map(|key| (key.clone(), heard(key))).collect();
+        let seen = Observed { following, ..seen };
+        let plan = plan(&process.desired, &seen, &process.recorded, at);
         self.tally.probes += 1;
         // What another controller made under the same name is seen without time passing, and more follows from it.
         let theirs =

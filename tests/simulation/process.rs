@@ -1,7 +1,7 @@
 //! The controller's process as a model: what it holds in memory is lost in a crash. Its hands, eyes and inbox mirror the server's;
 //! its loop is the server's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use etl_core::action::{Action, ActionKey, ActionKind};
@@ -18,6 +18,7 @@ use etl_server::world::{CommitError, World};
 use etl_store::Store;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::behaviour;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::sim::{Event, Life, Sim};
@@ -53,7 +54,10 @@ pub struct Process {
     pub readings: Vec<Reading>,
     pub in_flight: BTreeSet<ActionKey>,
     pub backoff: ActionBackoff,
-    pub following: BTreeSet<AttemptKey>,
+    /// When something was last heard on each stream; none while it is not open.
+    pub following: BTreeMap<AttemptKey, Option<Ms>>,
+    /// What the last pass was told of it.
+    pub listened: BTreeMap<AttemptKey, Option<Timestamp>>,
     pub snapshot: Snapshot,
     pub nodes_at: Option<Ms>,
     pub next_pass: Option<Ms>,
@@ -139,9 +143,12 @@ impl Sim {
     }
 
     fn observe(&mut self) -> Observed {
+        self.listen();
+        let (now, wall) = (self.now, self.wall());
         let process = &mut self.process;
         process.changed.clear();
-        let mut observed = observed(process);
+        let mut observed = observed(process, now, wall);
+        process.listened.clone_from(&observed.following);
         observed.reports = std::mem::take(&mut process.reports);
         observed.requests = std::mem::take(&mut process.requests);
         if observed.swarm != SwarmHealth::Unknown {
@@ -249,11 +256,25 @@ impl Sim {
         self.later(2, high, Event::Arrive(Box::new(Wire { call, attempt, life })));
     }
 
+    /// Hears what prints, on streams that are open.
+    fn listen(&mut self) {
+        if self.swarm.api != crate::swarm::Api::Up {
+            return;
+        }
+        for task in self.swarm.tasks.values().filter(|task| task.is_running() && self.swarm.answers(task)) {
+            if let Some(Some(heard)) = self.process.following.get_mut(&task.attempt)
+                && behaviour::of(&task.attempt, self.seed).prints
+            {
+                *heard = self.now;
+            }
+        }
+    }
+
     fn follow(&mut self, attempt: AttemptKey) {
-        self.process.following.insert(attempt.clone());
         let task = self.swarm.tasks.values().find(|task| task.attempt == attempt);
         let opens =
             task.is_some_and(|task| self.swarm.answers(task)) && self.swarm.api == crate::swarm::Api::Up;
+        self.process.following.insert(attempt.clone(), opens.then_some(self.now));
         let life = self.process.life;
         if !opens {
             self.later(FOLLOW_PAUSE, FOLLOW_PAUSE, Event::Unfollow(life, attempt));
@@ -333,9 +354,11 @@ impl Sim {
 }
 
 /// What a process sees, its inbox aside.
-pub fn observed(process: &Process) -> Observed {
+pub fn observed(process: &Process, now: Ms, wall: Ms) -> Observed {
     let Snapshot { swarm, listed_at, sightings, nodes } = process.snapshot.clone();
-    let (in_flight, following) = (process.in_flight.clone(), process.following.clone());
+    let in_flight = process.in_flight.clone();
+    let silent_since = |heard: &Option<Ms>| heard.map(|heard| timestamp(wall - (now - heard)));
+    let following = process.following.iter().map(|(key, heard)| (key.clone(), silent_since(heard))).collect();
     Observed { swarm, listed_at, sightings, nodes, in_flight, following, ..Observed::default() }
 }
 

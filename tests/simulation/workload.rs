@@ -71,7 +71,10 @@ fn schedule(dice: &mut Dice, name: &str, style: Style) -> String {
     };
     if let Some(own) = own {
         let policy = dice.one_of(["Allow", "Forbid", "Replace", "Queue"]);
-        return format!("{own}, concurrencyPolicy: {policy}{failures}");
+        let counts = own.contains("after:") && dice.permille(400);
+        let deadline =
+            if counts { format!(", startingDeadline: {}s", dice.between(5, 200)) } else { String::new() };
+        return format!("{own}, concurrencyPolicy: {policy}{deadline}{failures}");
     }
     if dice.permille(30) {
         return fast(dice);
@@ -187,6 +190,9 @@ fn task(dice: &mut Dice, index: i64) -> String {
     }
     if dice.permille(400) {
         text += &format!("      startTimeout: {}s\n", dice.between(10, 240));
+    }
+    if dice.permille(300) {
+        text += &format!("      stallTimeout: {}s\n", dice.between(5, 120));
     }
     match dice.below(4) {
         0 => text += &format!("      onNodeLost: wait\n      nodeLostDeadline: {}s\n", dice.between(20, 600)),

@@ -25,7 +25,9 @@ mod tests;
 pub use salvage::{Salvage, SalvageError, Salvaged, Unknown};
 
 /// The version of the lines. Raised when an older `etlctl` could not read what this controller writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+/// Windows in one line of a ledger: some 50 KiB.
+const LEDGER_PART: usize = 1_000;
 /// The file in a controller's data directory that keeps its store's name.
 pub const STORE_NAME_FILE: &str = "export-store";
 /// Characters of a line's seal: 50 bits find any damage that is no forgery.
@@ -69,12 +71,20 @@ pub enum Fact<'a> {
         /// Its text and origin.
         file: Option<Cow<'a, AcceptedFile>>,
     },
-    /// All that is known of a ledger.
+    /// All that is known of a ledger, or the first part of it.
     Ledger {
         /// Whose.
         #[serde(flatten)]
         key: Version,
         /// The windows.
+        ledger: Cow<'a, Ledger>,
+    },
+    /// More of a ledger.
+    LedgerPart {
+        /// Whose.
+        #[serde(flatten)]
+        key: Version,
+        /// More windows.
         ledger: Cow<'a, Ledger>,
     },
     /// What is recorded of a schedule; nothing if it is gone. An empty list of missed ticks leaves the known one as it is.
@@ -220,7 +230,7 @@ fn call_of(trigger: &Trigger) -> Option<Call> {
 pub fn snapshot(recorded: &Recorded) -> impl Iterator<Item = Fact<'_>> {
     let fence = std::iter::once(Fact::Fence { fence: recorded.counters.fence });
     let files = recorded.files.iter().map(|(path, file)| file_fact(path, Some(file)));
-    let ledgers = recorded.ledgers.iter().map(|(key, ledger)| ledger_fact(key, ledger));
+    let ledgers = recorded.ledgers.iter().flat_map(|(key, ledger)| ledger_facts(key, ledger));
     let schedules =
         recorded.schedules.iter().map(|(key, record)| schedule_fact(key, Some(Cow::Borrowed(record))));
     let resets = recorded.resets.iter().map(|(etl, reset)| reset_fact(etl, Cow::Borrowed(reset)));
@@ -237,8 +247,9 @@ pub fn snapshot(recorded: &Recorded) -> impl Iterator<Item = Fact<'_>> {
 pub fn facts<'a>(changes: &'a [Change], before: &'a Recorded, staged: &'a Staged) -> Vec<Fact<'a>> {
     let mut facts = Vec::new();
     // Asked for in batches that were not durable by themselves, and so not told of yet.
-    let unsaved = before.unsaved_ledgers.iter().filter_map(|key| before.ledgers.get_key_value(key));
-    facts.extend(unsaved.map(|(key, ledger)| ledger_fact(key, ledger)));
+    for (ledger, windows) in &before.unsaved_ledgers {
+        facts.extend(windows.iter().map(|window| Fact::Asked { key: ledger.into(), window }));
+    }
     facts.extend(changes.iter().filter_map(|change| of_change(change, before, staged)));
     facts.extend(staged.files.iter().map(|(path, file)| file_fact(path, file.as_ref())));
     for (key, record) in &staged.schedules {
@@ -277,8 +288,15 @@ fn file_fact<'a>(path: &'a str, file: Option<&'a AcceptedFile>) -> Fact<'a> {
     Fact::File { path: path.into(), file: file.map(Cow::Borrowed) }
 }
 
-fn ledger_fact<'a>(key: &LedgerKey, ledger: &'a Ledger) -> Fact<'a> {
-    Fact::Ledger { key: key.into(), ledger: Cow::Borrowed(ledger) }
+/// In parts, so that no line is longer than a reader takes.
+fn ledger_facts(key: &LedgerKey, ledger: &Ledger) -> Vec<Fact<'static>> {
+    let key = Version::from(key);
+    let parts = ledger.parts(LEDGER_PART).into_iter().map(Cow::Owned).enumerate();
+    let fact = |(number, ledger)| match number {
+        0 => Fact::Ledger { key: key.clone(), ledger },
+        _ => Fact::LedgerPart { key: key.clone(), ledger },
+    };
+    parts.map(fact).collect()
 }
 
 fn schedule_fact<'a>(key: &ScheduleKey, record: Option<Cow<'a, ScheduleRecord>>) -> Fact<'a> {

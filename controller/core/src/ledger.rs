@@ -75,6 +75,48 @@ impl WindowState {
 }
 
 impl Ledger {
+    /// Its sets, by the names under which they are kept.
+    pub fn sets(&self) -> [(&'static str, &Windows); 4] {
+        let Self { asked, done, failed, unknown } = self;
+        [("asked", asked), ("done", done), ("failed", failed), ("unknown", unknown)]
+    }
+
+    /// The set of a name.
+    pub fn set_mut(&mut self, name: &str) -> Option<&mut Windows> {
+        match name {
+            "asked" => Some(&mut self.asked),
+            "done" => Some(&mut self.done),
+            "failed" => Some(&mut self.failed),
+            "unknown" => Some(&mut self.unknown),
+            _ => None,
+        }
+    }
+
+    /// Parts with at most so many windows each, that add up to all of it; one at least.
+    pub fn parts(&self, most: usize) -> Vec<Self> {
+        let mut parts = vec![Self::default()];
+        let windows =
+            self.sets().into_iter().flat_map(|(set, windows)| windows.iter().map(move |it| (set, it)));
+        for (number, (set, window)) in windows.enumerate() {
+            if number > 0 && number.is_multiple_of(most.max(1)) {
+                parts.push(Self::default());
+            }
+            if let Some(windows) = parts.last_mut().and_then(|part| part.set_mut(set)) {
+                windows.insert(window);
+            }
+        }
+        parts
+    }
+
+    /// Takes a part in.
+    pub fn add(&mut self, part: &Self) {
+        for (set, windows) in part.sets() {
+            if let Some(mine) = self.set_mut(set) {
+                windows.iter().for_each(|window| mine.insert(window));
+            }
+        }
+    }
+
     /// A window is asked for.
     pub fn ask(&mut self, window: Window) {
         self.asked.insert(window);
@@ -209,6 +251,23 @@ mod tests {
             ((55, 60), "Missing"),
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn the_parts_of_a_ledger_add_up_to_it() {
+        let mut ledger = Ledger::default();
+        ledger.ask(window((0, 100)));
+        (0..20).for_each(|index| {
+            let state = if index % 2 == 0 { EndState::Succeeded } else { EndState::Failed };
+            ledger.end(window((index * 5, index * 5 + 5)), state);
+        });
+        for most in [1, 7, 1_000] {
+            let mut whole = Ledger::default();
+            let parts = ledger.parts(most);
+            parts.iter().for_each(|part| whole.add(part));
+            assert_eq!((whole, parts.len()), (ledger.clone(), 21_usize.div_ceil(most)), "{most}");
+        }
+        assert_eq!(Ledger::default().parts(5), [Ledger::default()]);
     }
 
     #[test]

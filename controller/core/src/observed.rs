@@ -32,8 +32,8 @@ pub struct Observed {
     pub readings: Vec<Reading>,
     /// Actions that have not answered yet; they are not repeated.
     pub in_flight: BTreeSet<ActionKey>,
-    /// Attempts whose log stream is open.
-    pub following: BTreeSet<AttemptKey>,
+    /// Attempts whose log is followed → since when nothing was heard of them; none as long as the stream is not open.
+    pub following: BTreeMap<AttemptKey, Option<Timestamp>>,
 }
 
 /// Whether the Swarm answers.

@@ -199,6 +199,8 @@ pub enum StopReason {
     NoSuitableNode,
     /// The run's `timeout`.
     RunDeadline,
+    /// The attempt's `stallTimeout`.
+    Stalled,
 }
 
 impl StopReason {
@@ -208,6 +210,7 @@ impl StopReason {
             Self::Cancelled | Self::Replaced => Outcome::Cancelled,
             Self::RunTimeout | Self::RunDeadline => Outcome::RunTimeout,
             Self::StartTimeout => Outcome::StartTimeout,
+            Self::Stalled => Outcome::Stalled,
             Self::NoSuitableNode => Outcome::NoSuitableNode,
         }
     }
@@ -216,7 +219,7 @@ impl StopReason {
     pub fn run_end(self) -> EndState {
         match self {
             Self::Cancelled | Self::Replaced => EndState::Cancelled,
-            Self::RunTimeout | Self::StartTimeout | Self::RunDeadline => EndState::TimedOut,
+            Self::RunTimeout | Self::StartTimeout | Self::Stalled | Self::RunDeadline => EndState::TimedOut,
             Self::NoSuitableNode => EndState::Failed,
         }
     }

@@ -14,6 +14,7 @@ use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::run::{Run, SpecHash, TaskRun};
 use crate::source::FileFaults;
 use crate::spec::Etl;
+use crate::window::Windows;
 
 mod apply;
 mod apply_backfill;
@@ -36,8 +37,8 @@ pub struct Recorded {
     pub source: SourceStatus,
     /// Which windows of data were asked for, and what became of them.
     pub ledgers: BTreeMap<LedgerKey, Ledger>,
-    /// Ledgers with windows that the store does not know yet.
-    pub unsaved_ledgers: BTreeSet<LedgerKey>,
+    /// Windows that were asked for, and that the store does not know yet.
+    pub unsaved_ledgers: BTreeMap<LedgerKey, Windows>,
     /// One for each schedule ever seen and not forgotten. Boxed: a map that grows in the order of its keys is half empty.
     pub schedules: BTreeMap<ScheduleKey, Box<ScheduleRecord>>,
     /// All runs within retention.
@@ -177,6 +178,8 @@ pub struct Staged {
     pub source: Option<SourceStatus>,
     /// Ledgers; none is ever forgotten.
     pub ledgers: BTreeMap<LedgerKey, Ledger>,
+    /// Of these, the data that may have changed: the rest needs no write.
+    pub touched: BTreeMap<LedgerKey, Windows>,
     /// Schedules.
     pub schedules: BTreeMap<ScheduleKey, Option<Box<ScheduleRecord>>>,
     /// Runs, tasks included.
@@ -215,8 +218,10 @@ impl Recorded {
             for key in &self.unsaved_schedules {
                 staged.schedules.entry(key.clone()).or_insert_with(|| self.schedules.get(key).cloned());
             }
-            for key in &self.unsaved_ledgers {
-                staged.ledger(self, key);
+            for (key, windows) in &self.unsaved_ledgers {
+                for window in windows.iter() {
+                    staged.ledger(self, key, window);
+                }
             }
         }
         staged
@@ -244,7 +249,10 @@ impl Recorded {
             self.unsaved_ledgers.clear();
         } else {
             self.unsaved_schedules.extend(schedules.keys().cloned());
-            self.unsaved_ledgers.extend(ledgers.keys().cloned());
+            for (key, windows) in staged.touched {
+                let unsaved = self.unsaved_ledgers.entry(key).or_default();
+                windows.iter().for_each(|window| unsaved.insert(window));
+            }
         }
         self.ledgers.extend(ledgers);
         replace(&mut self.schedules, schedules);

@@ -146,6 +146,13 @@ impl Windows {
         all.filter_map(|part| part.both(window)).collect()
     }
 
+    /// The windows that `window` overlaps or meets, newest first.
+    pub fn touching(&self, window: Window) -> impl Iterator<Item = Window> + '_ {
+        let newest_first = self.ends.range(..=window.end).rev();
+        let touching = newest_first.take_while(move |(_, end)| window.start <= **end);
+        touching.map(|(start, end)| Window { start: *start, end: *end })
+    }
+
     /// Whether every instant of `window` is here.
     pub fn holds(&self, window: Window) -> bool {
         let before = self.ends.range(..=window.start).next_back();
@@ -241,6 +248,23 @@ mod tests {
         ] {
             let windows: Windows = [(0, 10), (20, 30)].map(window).into_iter().collect();
             assert_eq!(pairs(&windows.without([window(removed)])), expected, "without {removed:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_touches_what_it_overlaps_or_meets() {
+        let windows: Windows = [(0, 10), (20, 30), (40, 50)].map(window).into_iter().collect();
+        for (asked, expected) in [
+            ((11, 19), vec![]),
+            ((10, 19), vec![(0, 10)]),
+            ((11, 20), vec![(20, 30)]),
+            ((5, 45), vec![(40, 50), (20, 30), (0, 10)]),
+            ((22, 23), vec![(20, 30)]),
+        ] {
+            let touching: Vec<_> = windows.touching(window(asked)).collect();
+            let touching: Vec<_> =
+                touching.iter().map(|window| (seconds(window.start()), seconds(window.end()))).collect();
+            assert_eq!(touching, expected, "{asked:?}");
         }
     }
 

@@ -28,13 +28,15 @@ use hand::Hand;
 /// How long a pass waits for one piece to be on the disk: a network file system that is gone answers never.
 const PIECE_LIMIT: Duration = Duration::from_secs(5);
 /// How long a pass waits for the whole beginning of a file, which is many pieces where there are many schedules.
-const BEGIN_LIMIT: Duration = Duration::from_secs(30);
+const BEGIN_LIMIT: Duration = Duration::from_secs(10);
 /// A file is begun anew after so much was added to it: enough for weeks of most ledgers, little enough to copy.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a file's beginning that are written at once, so that memory and the wait for the disk are bounded.
 const PIECE_BYTES: usize = 1 << 20;
 /// A directory that failed is tried again after so long.
 const RETRY: SignedDuration = SignedDuration::from_secs(30);
+/// And after so many times what the try took, since the loop waits for it: it is held up for a twentieth of its time at most.
+const RETRY_PER_TRY: i32 = 20;
 
 /// The export.
 pub struct Export {
@@ -123,6 +125,7 @@ impl Export {
         if !phase.is_due(now) {
             return;
         }
+        let started = clock::instant();
         match self.begin(state, now).await {
             Ok(open) => {
                 if let Phase::Down { .. } = phase {
@@ -131,32 +134,44 @@ impl Export {
                 *phase = Phase::Open(open);
                 self.metrics.export(true, Some(now));
             }
-            Err((message, hand)) => self.go_down(phase, message, hand, now),
+            Err((message, hand)) => {
+                let took = SignedDuration::try_from(started.elapsed()).unwrap_or(RETRY);
+                self.go_down(phase, message, hand, now.saturating_add(took * RETRY_PER_TRY).unwrap_or(now));
+            }
         }
     }
 
-    /// A new file with all that is true; the older ones go once that is on the disk.
+    /// A new file with all that is true; the older ones go once that is on the disk. One that is not told to its end goes itself.
     async fn begin(&self, state: &State, now: Timestamp) -> Result<Open, (String, Option<Hand>)> {
         let hand = Hand::new().map_err(|error| (error.to_string(), None))?;
-        let told = tokio::time::timeout(BEGIN_LIMIT, self.tell_beginning(&hand, state, now)).await;
+        let place = self.place.clone();
+        let begun = match hand.ask(PIECE_LIMIT, move |file| begin(&place, now, file)).await {
+            Ok(begun) => begun,
+            Err(message) => return Err((message, Some(hand))),
+        };
+        let told =
+            tokio::time::timeout(BEGIN_LIMIT, self.tell_beginning(&hand, &begun.store, state, now)).await;
         let slow = || Err(format!("a file was not begun within {} s", BEGIN_LIMIT.as_secs()));
         match told.unwrap_or_else(|_| slow()) {
-            Ok((chain, day)) => Ok(Open { hand, chain, day, added: 0 }),
-            Err(message) => Err((message, Some(hand))),
+            Ok(chain) => Ok(Open { hand, chain, day: begun.day, added: 0 }),
+            Err(message) => {
+                // Nobody waits for it: a directory that hangs would hold up the pass once more.
+                let _ = hand.ask(Duration::ZERO, move |_| std::fs::remove_file(begun.path)).await;
+                Err((message, Some(hand)))
+            }
         }
     }
 
     async fn tell_beginning(
         &self,
         hand: &Hand,
+        store: &str,
         state: &State,
         now: Timestamp,
-    ) -> Result<(Chain, Date), String> {
-        let place = self.place.clone();
-        let begun = hand.ask(PIECE_LIMIT, move |file| begin(&place, now, file)).await?;
+    ) -> Result<Chain, String> {
         let mut chain = Chain::default();
-        let (store, controller) = (begun.store.as_str().into(), self.controller.as_str().into());
-        let head = Fact::Export { format: FORMAT, store, controller, at: now };
+        let controller = self.controller.as_str().into();
+        let head = Fact::Export { format: FORMAT, store: store.into(), controller, at: now };
         hand.append(chain.seal(&head), PIECE_LIMIT).await?;
         let mut told = 0;
         // Ends: each turn tells some of the facts, and only this loop's passes change the record.
@@ -170,9 +185,9 @@ impl Export {
         }
         let complete = Fact::Complete { facts: told as u64 + 1 };
         hand.append(chain.seal(&complete), PIECE_LIMIT).await?;
-        let (place, store) = (self.place.clone(), begun.store);
+        let (place, store) = (self.place.clone(), store.to_owned());
         hand.ask(PIECE_LIMIT, move |_| end_beginning(&place, &store)).await?;
-        Ok((chain, begun.day))
+        Ok(chain)
     }
 
     fn go_down(&self, phase: &mut Phase, message: String, hand: Option<Hand>, now: Timestamp) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etl_core::log::LogLine;
 use etl_core::name::{AttemptKey, RunKey};
@@ -11,6 +11,7 @@ use etl_core::run::LogSummary;
 use etl_store::{LogError, LogStore, LogWriter};
 use etl_swarm::{LogQuery, Swarm, SwarmError};
 use futures_util::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +49,27 @@ pub struct LogKeeper {
 
 struct Follower {
     stop: CancellationToken,
+    heard: Heard,
     ended: tokio::sync::watch::Receiver<bool>,
+}
+
+/// When something was last heard on a stream, its opening included; none before. By the clock that nobody sets: a jump of the
+/// other one must not make a silence of minutes.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Option<Instant>>>);
+
+impl Heard {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::instant());
+    }
+
+    /// Since when nothing was heard, where nothing could be before `deaf_until`.
+    fn silent_since(&self, deaf_until: Option<Instant>) -> Option<Timestamp> {
+        let heard = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let heard = deaf_until.map_or(heard, |until| heard.max(until));
+        let silent = SignedDuration::try_from(heard.elapsed()).unwrap_or(SignedDuration::MAX);
+        Some(clock::now().saturating_sub(silent).unwrap_or(Timestamp::MIN))
+    }
 }
 
 /// Why a log could not be kept.
@@ -69,22 +90,26 @@ impl LogKeeper {
         Self { swarm, store, following: Mutex::default(), slots, refusals: Mutex::default(), stop }
     }
 
-    /// Attempts whose stream is open.
-    pub fn following(&self) -> Vec<AttemptKey> {
-        self.followers().keys().cloned().collect()
+    /// Attempts that are followed → since when nothing was heard of them; none as long as the stream is not open.
+    /// Before `deaf_until` nothing could be heard of any of them.
+    pub fn following(&self, deaf_until: Option<Instant>) -> BTreeMap<AttemptKey, Option<Timestamp>> {
+        let followers = self.followers();
+        let since = |follower: &Follower| follower.heard.silent_since(deaf_until);
+        followers.iter().map(|(attempt, follower)| (attempt.clone(), since(follower))).collect()
     }
 
     /// Follows an attempt's log until it is drained, stopped, or the stream breaks.
     pub fn follow(self: &Arc<Self>, attempt: &AttemptKey, service: &str) {
         let stop = self.stop.child_token();
         let (ended, receiver) = tokio::sync::watch::channel(false);
-        let follower = Follower { stop: stop.clone(), ended: receiver };
+        let heard = Heard::default();
+        let follower = Follower { stop: stop.clone(), heard: heard.clone(), ended: receiver };
         if let Some(old) = self.followers().insert(attempt.clone(), follower) {
             old.stop.cancel();
         }
         let (keeper, attempt, service) = (self.clone(), attempt.clone(), service.to_owned());
         tokio::spawn(async move {
-            if let Err(error) = keeper.follow_once(&attempt, &service, &stop).await {
+            if let Err(error) = keeper.follow_once(&attempt, &service, &heard, &stop).await {
                 tracing::warn!(%attempt, error = %Chain(&error), "the log is not followed for a while");
             }
             ended.send_replace(true);
@@ -105,6 +130,7 @@ impl LogKeeper {
         &self,
         attempt: &AttemptKey,
         service: &str,
+        heard: &Heard,
         stop: &CancellationToken,
     ) -> Result<(), KeepError> {
         let opened = async {
@@ -118,6 +144,7 @@ impl LogKeeper {
             opened = opened => opened?,
             () = stop.cancelled() => return Ok(()),
         };
+        heard.now();
         let mut batches = lines.ready_chunks(BATCH_LINES);
         loop {
             let batch = tokio::select! {
@@ -125,6 +152,7 @@ impl LogKeeper {
                 () = stop.cancelled() => return Ok(()),
             };
             let Some(batch) = batch else { return Ok(()) };
+            heard.now();
             keep(&mut writer, batch)?;
         }
     }

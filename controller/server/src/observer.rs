@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use etl_core::observed::{Node, Sighting, SwarmHealth, SwarmTaskState};
 use etl_swarm::{Hint, Swarm, SwarmError};
@@ -39,6 +39,8 @@ const EVENTS_PAUSE: Duration = Duration::from_secs(2);
 pub struct Snapshot {
     /// Whether the Swarm answers.
     pub swarm: SwarmHealth,
+    /// Since when it answers again after it did not.
+    pub up_since: Option<Instant>,
     /// When the newest complete list was asked for.
     pub listed_at: Option<Timestamp>,
     /// That list.
@@ -89,7 +91,7 @@ impl Observer {
 
     /// Lists until stopped; `wake` is told of each list.
     pub async fn run(&self, wake: &Notify, stop: &CancellationToken) {
-        let mut nodes_at: Option<std::time::Instant> = None;
+        let mut nodes_at: Option<Instant> = None;
         while !stop.is_cancelled() {
             let started = clock::instant();
             let healthy = self.list(&mut nodes_at).await;
@@ -98,7 +100,7 @@ impl Observer {
         }
     }
 
-    async fn list(&self, nodes_at: &mut Option<std::time::Instant>) -> bool {
+    async fn list(&self, nodes_at: &mut Option<Instant>) -> bool {
         let asked_at = clock::now();
         if self.nodes_stale.swap(false, Ordering::Relaxed)
             || nodes_at.is_none_or(|at| at.elapsed() >= NODES_PERIOD)
@@ -148,6 +150,7 @@ impl Observer {
         let was_up = snapshot.swarm == SwarmHealth::Up;
         alter(Arc::make_mut(&mut snapshot));
         if !was_up && snapshot.swarm == SwarmHealth::Up {
+            Arc::make_mut(&mut snapshot).up_since = Some(clock::instant());
             tracing::info!("the Swarm answers");
         }
     }

@@ -70,7 +70,7 @@ impl World for Real {
             requests,
             readings,
             in_flight,
-            following: self.logs.following().into_iter().collect(),
+            following: self.logs.following(snapshot.up_since),
         }
     }
 

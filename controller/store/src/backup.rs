@@ -178,7 +178,9 @@ pub(crate) fn each_record<E: From<Fault>>(
         put(encoding::put(format!("file/{path}"), file))?;
     }
     for (key, ledger) in ledgers {
-        put(encoding::put(format!("ledger/{}/{}", key.etl, key.version), ledger))?;
+        for (subject, end) in encoding::windows_of(key, ledger) {
+            put(encoding::put(subject, &end))?;
+        }
     }
     for (etl, reset) in resets {
         put(encoding::put(format!("reset/{etl}"), reset))?;

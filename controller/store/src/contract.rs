@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use etl_core::outcome::EndState;
 use etl_core::recorded::Recorded;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -88,6 +89,7 @@ store_contract!(
     a_forgotten_run_takes_its_tasks_along,
     only_what_is_named_as_changed_is_written,
     a_commit_with_a_record_that_cannot_be_kept_writes_nothing,
+    a_window_costs_what_it_changes_however_long_its_ledger,
     records_of_many_chunks_grow_and_shrink,
     every_damaged_value_is_found_and_named,
     a_value_in_the_place_of_another_is_found,
@@ -189,6 +191,42 @@ fn a_commit_with_a_record_that_cannot_be_kept_writes_nothing<P: Place>() {
     assert_eq!(same(&place.load().unwrap(), &expected), Ok(()));
 }
 
+fn a_window_costs_what_it_changes_however_long_its_ledger<P: Place>() {
+    let place = P::new();
+    let mut recorded = Recorded::default();
+    let end = |index: i64| if index % 2 == 0 { EndState::Succeeded } else { EndState::Failed };
+    // As many exceptions as a ledger can have: each window ends otherwise than the one before it.
+    let store = place.open().unwrap();
+    for index in 0..500 {
+        let staged = records::window_done(&recorded, index, end(index));
+        store.commit(&staged).unwrap();
+        recorded.install(staged);
+    }
+    drop(store);
+    for (index, state) in [
+        (250, EndState::Failed),
+        (251, EndState::Succeeded),
+        (252, EndState::Cancelled),
+        (499, EndState::Succeeded),
+        (700, EndState::Failed),
+    ] {
+        let entries = |place: &P| {
+            let mut entries = Entries::new();
+            place.alter(|found| entries.clone_from(found));
+            entries
+        };
+        let before = entries(&place);
+        let staged = records::window_done(&recorded, index, state);
+        place.open().unwrap().commit(&staged).unwrap();
+        recorded.install(staged);
+        let after = entries(&place);
+        let altered = before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key));
+        let altered = altered.collect::<std::collections::BTreeSet<_>>().len();
+        assert!((1..=6).contains(&altered), "window {index}: {altered} records were altered");
+        assert_eq!(same(&place.load().unwrap(), &recorded), Ok(()), "window {index}");
+    }
+}
+
 fn records_of_many_chunks_grow_and_shrink<P: Place>() {
     let place = P::new();
     for kilobytes in [1, 900, 1, 100, 7, 0] {
@@ -257,11 +295,11 @@ fn a_newer_layout_is_refused<P: Place>() {
     let place = P::new();
     place.open().unwrap().commit(&records::sample()).unwrap();
     place.alter(|entries| {
-        let newer = crate::encoding::sealed_schema(2);
+        let newer = crate::encoding::sealed_schema(crate::encoding::SCHEMA + 1);
         entries.extend(newer);
     });
     let error = place.load().unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("start the newer controller"), "{error}");
 }
 

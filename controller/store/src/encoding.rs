@@ -17,6 +17,7 @@
 //! A value is `<format, 1 byte> <crc32 of the key and of all that follows, 4 bytes> <number of chunks, 2 bytes> <JSON>`.
 //! The checksum covers the key, so that a value in another's place is found out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use etl_core::backfill::{BackfillRecord, Progress};
@@ -26,11 +27,14 @@ use etl_core::recorded::{Recorded, Staged};
 use etl_core::run::{Run, TaskRun};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// The version of the layout. Raised when an older controller could not read what this one writes.
-pub(crate) const SCHEMA: u32 = 1;
-/// The version of a value's envelope.
-const FORMAT: u8 = 1;
-const HEADER_BYTES: usize = 7;
+mod chunks;
+mod windows;
+
+use chunks::{open, seal, split};
+pub(crate) use windows::{upgrade, windows_of};
+
+/// The version of the layout. Raised when an older controller could not read what this one writes. Before 2, a ledger was one record.
+pub(crate) const SCHEMA: u32 = 2;
 /// JSON in one value. sled puts a page that outgrows a quarter of a segment, 128 KiB, into a file of its own, which
 /// it never syncs; a page holds up to 17 values, and 17 of these stay below.
 const CHUNK_BYTES: usize = 6 * 1024;
@@ -58,8 +62,8 @@ pub(crate) enum Fault {
 pub(crate) enum Edit {
     /// The subject's record is this JSON from now on.
     Put(String, Vec<u8>),
-    /// All keys that begin so are gone.
-    Remove(Vec<u8>),
+    /// All keys of this range are gone.
+    Remove(Range<Vec<u8>>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,8 +80,11 @@ pub(crate) fn edits(staged: &Staged) -> Result<Vec<Edit>, Fault> {
     for (path, file) in &staged.files {
         edits.push(replace(format!("file/{path}"), file.as_ref())?);
     }
-    for (key, ledger) in &staged.ledgers {
-        edits.push(put(format!("ledger/{}/{}", key.etl, key.version), ledger)?);
+    for (key, windows) in &staged.touched {
+        let Some(ledger) = staged.ledgers.get(key) else { continue };
+        for window in windows.iter() {
+            windows::edit(&mut edits, key, ledger, window)?;
+        }
     }
     for (key, schedule) in &staged.schedules {
         edits.push(replace(format!("schedule/{key}"), schedule.as_ref())?);
@@ -105,7 +112,7 @@ fn edit_backfill(
 ) -> Result<(), Fault> {
     let (order, progress) = (format!("backfill/{key}"), format!("progress/{key}"));
     let Some(record) = record else {
-        edits.extend([order, progress].map(|subject| Edit::Remove(beginning(&subject))));
+        edits.extend([order, progress].map(|subject| removed(&subject)));
         return Ok(());
     };
     if staged.new_backfills.contains(key) {
@@ -118,8 +125,8 @@ fn edit_backfill(
 fn edit_run(edits: &mut Vec<Edit>, staged: &Staged, key: &RunKey, run: Option<&Run>) -> Result<(), Fault> {
     let path = run_path(key)?;
     let Some(run) = run else {
-        edits.push(Edit::Remove(beginning(&format!("run/{path}"))));
-        edits.push(Edit::Remove(format!("task/{path}/").into_bytes()));
+        edits.push(removed(&format!("run/{path}")));
+        edits.push(Edit::Remove(all_that_begin(format!("task/{path}/").into_bytes())));
         return Ok(());
     };
     if staged.headers.contains(key) {
@@ -137,7 +144,7 @@ fn edit_run(edits: &mut Vec<Edit>, staged: &Staged, key: &RunKey, run: Option<&R
 fn replace<T: Serialize>(subject: String, record: Option<&T>) -> Result<Edit, Fault> {
     match record {
         Some(record) => put(subject, record),
-        None => Ok(Edit::Remove(beginning(&subject))),
+        None => Ok(removed(&subject)),
     }
 }
 
@@ -166,44 +173,23 @@ pub(crate) fn schema_key() -> Vec<u8> {
     chunk_key(SCHEMA_SUBJECT, 0)
 }
 
-/// Turns an edit into single writes. `existing` lists the keys that are there and begin so: what the new value
+/// Turns an edit into single writes. `existing` lists the keys of a range that are there: what the new value
 /// does not replace is removed.
 pub(crate) fn writes<E>(
     edit: Edit,
-    existing: impl FnOnce(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+    existing: impl FnOnce(Range<Vec<u8>>) -> Result<Vec<Vec<u8>>, E>,
 ) -> Result<Vec<Write>, E> {
     let (subject, json) = match edit {
-        Edit::Remove(beginning) => {
-            return Ok(existing(&beginning)?.into_iter().map(|key| (key, None)).collect());
+        Edit::Remove(range) => {
+            return Ok(existing(range)?.into_iter().map(|key| (key, None)).collect());
         }
         Edit::Put(subject, json) => (subject, json),
     };
     let new = seal(&subject, &json);
-    let stale = existing(&beginning(&subject))?.into_iter().skip(new.len()).map(|key| (key, None));
+    let stale =
+        existing(all_that_begin(beginning(&subject)))?.into_iter().skip(new.len()).map(|key| (key, None));
     let stale: Vec<_> = stale.collect();
     Ok(new.into_iter().map(|(key, value)| (key, Some(value))).chain(stale).collect())
-}
-
-fn seal(subject: &str, json: &[u8]) -> Vec<Entry> {
-    let chunks = json.len().div_ceil(CHUNK_BYTES);
-    let count = u16::try_from(chunks).expect("`put` refuses more than CHUNKS_MAX chunks");
-    let sealed = (0..count).zip(json.chunks(CHUNK_BYTES)).map(|(number, part)| {
-        let key = chunk_key(subject, number);
-        let mut value = vec![FORMAT];
-        value.extend(checksum(&key, count.to_be_bytes(), part).to_be_bytes());
-        value.extend(count.to_be_bytes());
-        value.extend(part);
-        (key, value)
-    });
-    sealed.collect()
-}
-
-fn checksum(key: &[u8], count: [u8; 2], part: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(key);
-    hasher.update(&count);
-    hasher.update(part);
-    hasher.finalize()
 }
 
 fn beginning(subject: &str) -> Vec<u8> {
@@ -212,23 +198,38 @@ fn beginning(subject: &str) -> Vec<u8> {
     key
 }
 
+fn removed(subject: &str) -> Edit {
+    Edit::Remove(all_that_begin(beginning(subject)))
+}
+
+fn all_that_begin(beginning: Vec<u8>) -> Range<Vec<u8>> {
+    beginning.clone()..after(beginning)
+}
+
+/// The first key after all that begin so.
+fn after(mut beginning: Vec<u8>) -> Vec<u8> {
+    let last = beginning.last_mut().expect("a subject's beginning ends in a byte of ours");
+    *last += 1;
+    beginning
+}
+
 fn chunk_key(subject: &str, number: u16) -> Vec<u8> {
     let mut key = beginning(subject);
     key.extend(number.to_be_bytes());
     key
 }
 
-/// Checks the layout's version: `entry` is what lies at [`schema_key`]. Says whether the store is new, without records.
-pub(crate) fn check_schema(entry: Option<&[u8]>, empty: bool) -> Result<bool, Fault> {
+/// The layout's version: `entry` is what lies at [`schema_key`]. None of a store that is new, without records.
+pub(crate) fn check_schema(entry: Option<&[u8]>, empty: bool) -> Result<Option<u32>, Fault> {
     let Some(value) = entry else {
-        return if empty { Ok(true) } else { Err(Fault::Unversioned) };
+        return if empty { Ok(None) } else { Err(Fault::Unversioned) };
     };
     let (_, json) = open(SCHEMA_SUBJECT, &schema_key(), value)?;
     let Schema { schema } = parse(SCHEMA_SUBJECT, json)?;
     if schema > SCHEMA {
         return Err(Fault::Newer { found: schema, known: SCHEMA });
     }
-    Ok(false)
+    Ok(Some(schema))
 }
 
 /// Puts everything recorded together from all entries, in the order of their keys.
@@ -266,27 +267,6 @@ where
     Ok(recorded)
 }
 
-fn split(key: &[u8]) -> Result<(&str, u16), Fault> {
-    let foreign = || corrupt(&String::from_utf8_lossy(key), "not a key of this layout");
-    let (subject, end) = key.len().checked_sub(3).map(|at| key.split_at(at)).ok_or_else(foreign)?;
-    let &[0, high, low] = end else { return Err(foreign()) };
-    let subject = std::str::from_utf8(subject).map_err(|_| foreign())?;
-    Ok((subject, u16::from_be_bytes([high, low])))
-}
-
-fn open<'a>(subject: &str, key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]), Fault> {
-    let Some((&[format, a, b, c, d, high, low], part)) = value.split_first_chunk::<HEADER_BYTES>() else {
-        return Err(corrupt(subject, "it is too short"));
-    };
-    if format != FORMAT {
-        return Err(corrupt(subject, &format!("its format {format} is unknown")));
-    }
-    if checksum(key, [high, low], part) != u32::from_be_bytes([a, b, c, d]) {
-        return Err(corrupt(subject, "its checksum does not fit"));
-    }
-    Ok((u16::from_be_bytes([high, low]), part))
-}
-
 /// Puts a record in its place.
 pub(crate) fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Result<(), Fault> {
     let foreign = || corrupt(subject, "not a key of this layout");
@@ -296,6 +276,8 @@ pub(crate) fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Resu
         Some(("file", path)) => {
             recorded.files.insert(path.into(), parse(subject, json)?);
         }
+        Some(("window", path)) => windows::place(recorded, subject, path, json)?,
+        // Of layout 1, and of backups of it.
         Some(("ledger", path)) => {
             let key = ledger_key(path).ok_or_else(foreign)?;
             recorded.ledgers.insert(key, parse(subject, json)?);
@@ -377,7 +359,11 @@ fn object_key(path: &str) -> Option<ObjectKey> {
 /// The record of another layout's version.
 #[cfg(test)]
 pub(crate) fn sealed_schema(version: u32) -> Vec<Entry> {
-    let json =
-        serde_json::to_vec(&Schema { schema: version }).expect("a struct of one number is always JSON");
-    seal(SCHEMA_SUBJECT, &json)
+    sealed(SCHEMA_SUBJECT, &Schema { schema: version })
+}
+
+/// A record as it lies in the store, whatever the layout.
+#[cfg(test)]
+pub(crate) fn sealed<T: Serialize>(subject: &str, record: &T) -> Vec<Entry> {
+    seal(subject, &serde_json::to_vec(record).expect("what a test writes is always JSON"))
 }

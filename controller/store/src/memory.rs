@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use etl_core::recorded::{Recorded, Staged};
@@ -61,8 +62,7 @@ impl Store for MemoryStore {
         let entries = Arc::make_mut(&mut entries);
         let schema = entries.is_empty().then(encoding::schema_edit);
         for edit in schema.into_iter().chain(edits) {
-            let Ok(writes) =
-                encoding::writes(edit, |beginning| Ok::<_, Infallible>(existing(entries, beginning)));
+            let Ok(writes) = encoding::writes(edit, |range| Ok::<_, Infallible>(existing(entries, range)));
             for (key, value) in writes {
                 match value {
                     Some(value) => entries.insert(key, value),
@@ -78,7 +78,6 @@ impl Store for MemoryStore {
     }
 }
 
-fn existing(entries: &Entries, beginning: &[u8]) -> Vec<Vec<u8>> {
-    let from = entries.range(beginning.to_vec()..).map(|(key, _)| key);
-    from.take_while(|key| key.starts_with(beginning)).cloned().collect()
+fn existing(entries: &Entries, range: Range<Vec<u8>>) -> Vec<Vec<u8>> {
+    entries.range(range).map(|(key, _)| key.clone()).collect()
 }

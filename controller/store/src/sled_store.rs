@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fs::File;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -65,14 +66,20 @@ impl SledStore {
         let db = guarded(|| open_patiently(dir)).map_err(unread)?;
         let data = directory.settle()?;
         let store = Self { db, data, directory, name: name.clone(), closed: Mutex::new(false) };
-        if guarded(|| store.check_schema()).map_err(unread)? {
-            guarded(|| store.write(vec![encoding::schema_edit()]))
-                .map_err(|failure| unwritten(&name, failure))?;
-        }
+        let edits = match guarded(|| store.check_schema()).map_err(unread)? {
+            None => vec![encoding::schema_edit()],
+            Some(found) if found < encoding::SCHEMA => guarded(|| store.upgrade()).map_err(unread)?,
+            Some(_) => return Ok(store),
+        };
+        guarded(|| store.write(edits)).map_err(|failure| unwritten(&name, failure))?;
         Ok(store)
     }
 
-    fn check_schema(&self) -> Result<bool, Failure> {
+    fn upgrade(&self) -> Result<Vec<Edit>, Failure> {
+        Ok(encoding::upgrade(&self.read()?)?)
+    }
+
+    fn check_schema(&self) -> Result<Option<u32>, Failure> {
         let entry = self.db.get(encoding::schema_key())?;
         Ok(encoding::check_schema(entry.as_deref(), self.db.is_empty())?)
     }
@@ -85,7 +92,7 @@ impl SledStore {
     fn write(&self, edits: Vec<Edit>) -> Result<(), Failure> {
         let mut batch = Batch::default();
         for edit in edits {
-            for (key, value) in encoding::writes(edit, |beginning| self.existing(beginning))? {
+            for (key, value) in encoding::writes(edit, |range| self.existing(range))? {
                 match value {
                     Some(value) => batch.insert(key, value),
                     None => batch.remove(key),
@@ -102,8 +109,8 @@ impl SledStore {
         guarded(|| self.write(edits)).map_err(|failure| unwritten(&self.name, failure))
     }
 
-    fn existing(&self, beginning: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-        let keys = self.db.scan_prefix(beginning).keys();
+    fn existing(&self, range: Range<Vec<u8>>) -> Result<Vec<Vec<u8>>, Failure> {
+        let keys = self.db.range(range).keys();
         keys.map(|key| Ok(key?.to_vec())).collect()
     }
 }

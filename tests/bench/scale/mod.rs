@@ -172,19 +172,18 @@ fn idle(figures: &mut Figures) -> anyhow::Result<()> {
 fn crowd(figures: &mut Figures) -> anyhow::Result<()> {
     let mut wakes = Vec::new();
     for (count, word) in COUNTS {
-        let shape = if count == 1_000_000 { Shape::Shared } else { Shape::Own };
-        for shape in if count == 100_000 { vec![Shape::Own, Shape::Shared] } else { vec![shape] } {
-            let crowd = crowd::measure(shape, count)?;
-            print_crowd(word, &crowd);
-            wakes.push(crowd.wake_us_per_due());
-            if count == 1_000_000 {
-                figures.insert("schedules1m_pss_mib", rounded(crowd.pss_mib));
-                figures.insert("wake_us_per_due_1m", rounded(crowd.wake_us_per_due()));
-                figures.insert("wake_us_idle_1m", rounded(crowd.idle_pass_us));
-            } else if count == 1_000 {
-                figures.insert("wake_us_per_due_1k", rounded(crowd.wake_us_per_due()));
-                figures.insert("wake_us_idle_1k", rounded(crowd.idle_pass_us));
-            }
+        let crowd = crowd::measure(Shape::Shared, count)?;
+        print_crowd(word, &crowd);
+        wakes.push(crowd.wake_us_per_due());
+        if count == 1_000_000 {
+            figures.insert("schedules1m_pss_mib", rounded(crowd.pss_mib));
+            figures.insert("wake_us_per_due_1m", rounded(crowd.wake_us_per_due()));
+            figures.insert("wake_us_idle_1m", rounded(crowd.idle_pass_us));
+        } else if count == 1_000 {
+            figures.insert("wake_us_per_due_1k", rounded(crowd.wake_us_per_due()));
+            figures.insert("wake_us_idle_1k", rounded(crowd.idle_pass_us));
+        } else if count == 100_000 {
+            print_crowd(word, &crowd::measure(Shape::Own, count)?);
         }
     }
     if let [first, .., last] = wakes[..] {

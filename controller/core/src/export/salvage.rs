@@ -95,6 +95,9 @@ impl Salvage {
             Fact::Ledger { key, ledger } => {
                 recorded.ledgers.insert((&key).into(), ledger.into_owned());
             }
+            Fact::LedgerPart { key, ledger } => {
+                recorded.ledgers.entry((&key).into()).or_default().add(&ledger);
+            }
             Fact::Schedule { project, schedule, record } => {
                 self.take_schedule(ScheduleKey::new(project, schedule), record);
             }

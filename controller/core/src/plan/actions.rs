@@ -89,7 +89,7 @@ fn nodes_to_avoid(draft: &Draft, spec: &Task, task: &TaskRun) -> Vec<NodeRef> {
 
 fn follow(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt) {
     let (Some(running_at), Some(service)) = (attempt.running_at, attempt.service.clone()) else { return };
-    let wanted = attempt.phase == Phase::Running && !draft.observed.following.contains(key);
+    let wanted = attempt.phase == Phase::Running && !draft.observed.following.contains_key(key);
     if wanted && is_reachable(draft, attempt) && draft.is_due(running_at, FOLLOW_AFTER) {
         draft.act(Action::FollowLog { attempt: key.clone(), service });
     }

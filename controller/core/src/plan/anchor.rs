@@ -110,10 +110,10 @@ fn show_gap(draft: &mut Draft, schedule: &Schedule, version: u32, begins: Timest
     if windowed.filter(|object| object.schedule.rules.window.is_some()).count() > 1 {
         return;
     }
-    // From the first of it all: between two windows that people asked for may lie some that nobody did. What people asked for
-    // before a known schedule began makes the time between no data of its own.
+    // Without a `startAt`, from the first of it all: between two windows that people asked for may lie some that nobody did. What
+    // people asked for before a known schedule began makes the time between no data of its own.
     let asked = draft.ledger(&ledger).filter(|_| !is_known).and_then(|ledger| ledger.asked.iter().next());
-    let first = asked.map(Window::start).into_iter().chain(schedule.rules.start_at).min();
+    let first = schedule.rules.start_at.or(asked.map(Window::start));
     if let Some(window) = first.and_then(|first| Window::new(first, begins.min(draft.now))) {
         draft.change(Change::WindowAsked { ledger, window });
     }

@@ -175,7 +175,7 @@ fn windowed_schedule<'a>(
 }
 
 fn nothing_cuts(etl: &EtlKey) -> ErrorView {
-    let message = format!("no schedule of ETL `{etl}` cuts windows of data");
+    let message = format!("no clock of ETL `{etl}` cuts windows of data: a backfill has no grid to cut by");
     let help = format!("name the data: `etlctl run {} --window START/END`", etl.name);
     refusal("Conflict", message, &help)
 }

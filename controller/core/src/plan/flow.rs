@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::request::is_met;
 use super::retry::{Next, next};
-use super::{after, upstream};
+use super::{after, silence, upstream};
 use crate::change::Change;
 use crate::name::{AttemptKey, Name, RunKey};
 use crate::outcome::{EndState, Outcome, StopReason};
@@ -83,26 +83,28 @@ fn stop_attempt(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, spec: &T
     if attempt.stopping.is_some() {
         return;
     }
-    let stopping = run.or_else(|| overdue(draft, attempt, spec));
+    let stopping = run.or_else(|| overdue(draft, key, attempt, spec));
     if let Some(stopping) = stopping {
         draft.change(Change::AttemptStopping { attempt: key.clone(), stopping });
     }
 }
 
-/// Whether the attempt has run, or has been starting, for too long.
-fn overdue(draft: &mut Draft, attempt: &Attempt, spec: &Task) -> Option<Stopping> {
+/// Whether the attempt has run, has been starting, or has been silent for too long.
+fn overdue(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, spec: &Task) -> Option<Stopping> {
     let at = draft.now;
     let stopping = |reason, by: &str| Some(Stopping { reason, at, by: by.to_owned() });
     if attempt.lost_at.is_some() {
         return None;
     }
     if let Some(running_at) = attempt.running_at {
-        let timeout = spec.timeout?;
-        return if draft.is_due(running_at, timeout) {
-            stopping(StopReason::RunTimeout, "the task's timeout")
-        } else {
-            None
-        };
+        if spec.timeout.is_some_and(|timeout| draft.is_due(running_at, timeout)) {
+            return stopping(StopReason::RunTimeout, "the task's timeout");
+        }
+        return silence::is_over(draft, key, attempt, spec).then(|| Stopping {
+            reason: StopReason::Stalled,
+            at,
+            by: "the task's stallTimeout".to_owned(),
+        });
     }
     if !draft.is_due(starting_since(attempt)?, spec.start_timeout) || waits_for_room(attempt) {
         return None;

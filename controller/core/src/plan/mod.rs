@@ -24,10 +24,12 @@ mod request;
 mod retention;
 mod retry;
 mod sight;
+mod silence;
 mod stuck;
 #[cfg(test)]
 mod tests;
 pub mod tick;
+mod unresponsive;
 mod upstream;
 mod verdict;
 mod waiting;

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::draft::Draft;
 use super::flow::{STOP_SLACK, starting_since, waits_for_room};
 use super::sight::node_name;
+use super::{silence, unresponsive};
 use crate::change::Change;
-use crate::name::{Name, RunKey};
+use crate::name::{AttemptKey, Name, RunKey};
 use crate::observed::SwarmHealth;
 use crate::outcome::{Outcome, StuckReason};
 use crate::run::{Attempt, Phase, Stuck, TaskRun};
@@ -17,14 +18,29 @@ const PENDING_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// A Swarm that does not answer for this long holds up every live attempt.
 const SWARM_SILENT_MAX: SignedDuration = SignedDuration::from_secs(60);
 
+/// A task of a run that is not over, and why it stands still, if it does.
+pub(super) struct Judged {
+    run: RunKey,
+    name: Name,
+    pub task: TaskRun,
+    pub stuck: Option<Stuck>,
+}
+
 pub(super) fn mark(draft: &mut Draft) {
-    for key in draft.open_runs() {
-        let Some(run) = draft.run(&key) else { continue };
-        let Some(spec) = draft.spec(run) else { continue };
-        for (name, task) in run.tasks.clone() {
-            let stuck = spec.tasks.get(&name).and_then(|spec| judge(draft, spec, &task));
-            note(draft, &key, name, &task, stuck);
+    let mut judged = Vec::new();
+    for run in draft.open_runs() {
+        let Some((tasks, spec)) = draft.run(&run).and_then(|run| Some((run.tasks.clone(), draft.spec(run)?)))
+        else {
+            continue;
+        };
+        for (name, task) in tasks {
+            let stuck = spec.tasks.get(&name).and_then(|spec| judge(draft, &run, &name, spec, &task));
+            judged.push(Judged { run: run.clone(), name, task, stuck });
         }
+    }
+    unresponsive::blame(draft, &mut judged);
+    for Judged { run, name, task, stuck } in judged {
+        note(draft, &run, name, &task, stuck);
     }
 }
 
@@ -35,7 +51,7 @@ fn note(draft: &mut Draft, run: &RunKey, name: Name, task: &TaskRun, stuck: Opti
     }
 }
 
-fn judge(draft: &mut Draft, spec: &Task, task: &TaskRun) -> Option<Stuck> {
+fn judge(draft: &mut Draft, run: &RunKey, name: &Name, spec: &Task, task: &TaskRun) -> Option<Stuck> {
     if task.end.is_some() {
         return None;
     }
@@ -47,6 +63,7 @@ fn judge(draft: &mut Draft, spec: &Task, task: &TaskRun) -> Option<Stuck> {
         .or_else(|| cannot_stop(draft, spec, attempt))
         .or_else(|| swarm_silent(draft))
         .or_else(|| slow_start(draft, spec, attempt))
+        .or_else(|| silent(draft, run, name, spec, attempt))
 }
 
 fn stuck(reason: StuckReason, since: Timestamp, attempt: &Attempt, message: String) -> Stuck {
@@ -88,8 +105,7 @@ fn swarm_silent(draft: &mut Draft) -> Option<Stuck> {
 }
 
 fn slow_start(draft: &mut Draft, spec: &Task, attempt: &Attempt) -> Option<Stuck> {
-    let half =
-        SignedDuration::from_millis(i64::try_from(spec.start_timeout.as_millis() / 2).unwrap_or(i64::MAX));
+    let half = silence::half(spec.start_timeout);
     let (reason, limit) = match attempt.phase {
         Phase::Intended | Phase::Running => return None,
         Phase::Pending if waits_for_room(attempt) => (StuckReason::NoRoom, PENDING_MAX),
@@ -99,4 +115,11 @@ fn slow_start(draft: &mut Draft, spec: &Task, attempt: &Attempt) -> Option<Stuck
     };
     let since = if attempt.phase > Phase::Pending { starting_since(attempt)? } else { attempt.phase_since };
     draft.is_due(since, limit).then(|| stuck(reason, since, attempt, attempt.message.clone()))
+}
+
+fn silent(draft: &mut Draft, run: &RunKey, task: &Name, spec: &Task, attempt: &Attempt) -> Option<Stuck> {
+    let key = AttemptKey { run: run.clone(), task: task.clone(), number: attempt.number };
+    let (since, limit) = silence::worth_a_word(draft, &key, attempt, spec)?;
+    let message = format!("it prints nothing, and is stopped after {limit:#} of silence");
+    Some(stuck(StuckReason::Stalled, since, attempt, message))
 }

@@ -279,22 +279,22 @@ fn start(
 /// What a new run of the schedule does to its ETL's open runs, or why there is to be none.
 pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlObject) -> Option<MissReason> {
     let open = open_runs_of(draft, &etl.etl.key);
-    let queued: Vec<&RunKey> = open
-        .iter()
-        .filter(|(_, queued)| **queued == Some(schedule.key.clone()))
-        .map(|(key, _)| key)
-        .collect();
+    let is_queued = |queue: &Option<ScheduleKey>| queue.as_ref() == Some(&schedule.key);
+    let queued: Vec<&RunKey> =
+        open.iter().filter(|(_, queue)| is_queued(queue)).map(|(key, _)| key).collect();
     let bound = usize::try_from(etl.etl.active_runs_max(schedule.rules.concurrency)).unwrap_or(usize::MAX);
     match decide_fate(schedule, open.len(), queued.len(), bound) {
         Fate::Miss(reason) => return Some(reason),
         Fate::Admit => {}
         Fate::AdmitAndDropOldest => {
-            if let Some(oldest) = queued.first().map(|key| (*key).clone()) {
-                waiting::give_way(draft, schedule, &oldest);
+            // More than one where an edit lowered the limit.
+            let too_many = (queued.len() + 1).saturating_sub(schedule.rules.catchup_limit);
+            for oldest in queued.iter().take(too_many) {
+                waiting::give_way(draft, schedule, oldest);
             }
         }
         Fate::Replace => {
-            for run in open.keys() {
+            for (run, _) in &open {
                 flow::stop(draft, run, StopReason::Replaced, "concurrencyPolicy: Replace");
             }
             // They may have been looked at before, in this very pass.
@@ -304,13 +304,16 @@ pub(super) fn meet_open_runs(draft: &mut Draft, schedule: &Schedule, etl: &EtlOb
     None
 }
 
-/// Runs of an ETL that are not over, with the schedule in whose queue they wait, if they do. A run that is retried waits for its
-/// place as well, and is nobody's to drop.
-fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> BTreeMap<RunKey, Option<ScheduleKey>> {
+/// Runs of an ETL that are not over, oldest first, with the schedule in whose queue they wait, if they do. A run that is retried
+/// waits for its place as well, and is nobody's to drop.
+fn open_runs_of(draft: &Draft, etl: &crate::name::EtlKey) -> Vec<(RunKey, Option<ScheduleKey>)> {
     let queue = |run: &Run| run.trigger.schedule().filter(|_| waiting::is_new(run)).cloned();
     // A backfill neither takes a tick's place nor is stopped for one: its runs give way by themselves.
     let live = draft.unfinished_of(etl).into_iter().filter(|run| run.trigger.backfill().is_none());
-    live.map(|run| (run.key.clone(), queue(run))).collect()
+    let mut live: Vec<&Run> = live.collect();
+    // By age, not by name: only the names of ticks have their order.
+    live.sort_by_key(|run| (run.admitted_at, &run.key));
+    live.into_iter().map(|run| (run.key.clone(), queue(run))).collect()
 }
 
 fn admit(draft: &mut Draft, schedule: &Schedule, etl: &Arc<EtlObject>, key: RunKey, step: &Step) {

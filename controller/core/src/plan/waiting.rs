@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::after;
 use super::deadline::last_start;
 use super::draft::Draft;
 use crate::change::Change;
@@ -63,4 +64,6 @@ fn miss(draft: &mut Draft, schedule: &ScheduleKey, key: &RunKey, reason: MissRea
     let (state, at) = (EndState::Cancelled, draft.now);
     draft.change(Change::RunEnded { run: key.clone(), state, at, message });
     draft.change(Change::TickMissed { schedule: schedule.clone(), missed });
+    // What counts from the end of its last run counts from here.
+    after::run_ended(draft, key);
 }

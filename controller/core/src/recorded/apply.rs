@@ -14,6 +14,7 @@ use crate::name::{AttemptKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
 use crate::run::{Attempt, Phase, Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use crate::spec::Etl;
+use crate::window::Window;
 
 impl Staged {
     /// Applies one change on top of what is recorded and staged before. A change of something that is gone does nothing.
@@ -50,7 +51,7 @@ impl Staged {
             | Change::BackfillCancelled { .. }
             | Change::BackfillEnded { .. }
             | Change::BackfillForgotten { .. } => self.apply_to_backfill(recorded, change),
-            Change::WindowAsked { ledger, window } => self.ledger(recorded, ledger).ask(*window),
+            Change::WindowAsked { ledger, window } => self.ledger(recorded, ledger, *window).ask(*window),
             Change::RunAdmitted { run, spec } => self.admit(recorded, run, spec),
             Change::RunForgotten { run } => {
                 self.headers.insert(run.clone());
@@ -86,7 +87,7 @@ impl Staged {
 
     fn admit(&mut self, recorded: &Recorded, run: &Run, spec: &Arc<Etl>) {
         if let Some(window) = run.window {
-            self.ledger(recorded, &run.ledger()).ask(window);
+            self.ledger(recorded, &run.ledger(), window).ask(window);
         }
         self.specs.insert(run.spec.clone(), Some(spec.clone()));
         self.note_tick(recorded, run);
@@ -243,11 +244,12 @@ impl Staged {
         let Some(run) = self.run(recorded, key) else { return };
         let Some(window) = run.window else { return };
         let (key, effect) = (run.ledger(), run.effect(state));
-        self.ledger(recorded, &key).conclude(window, state, effect);
+        self.ledger(recorded, &key, window).conclude(window, state, effect);
     }
 
-    /// The staged value of a ledger.
-    pub fn ledger(&mut self, recorded: &Recorded, key: &LedgerKey) -> &mut Ledger {
+    /// The staged value of a ledger, of which this window may change.
+    pub fn ledger(&mut self, recorded: &Recorded, key: &LedgerKey, window: Window) -> &mut Ledger {
+        self.touched.entry(key.clone()).or_default().insert(window);
         let known = || recorded.ledgers.get(key).cloned().unwrap_or_default();
         self.ledgers.entry(key.clone()).or_insert_with(known)
     }

@@ -123,6 +123,9 @@ pub struct Task {
     pub stop_grace_period: SignedDuration,
     /// Time limit of an attempt, from when it runs.
     pub timeout: Option<SignedDuration>,
+    /// How long a running attempt may print nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall_timeout: Option<SignedDuration>,
     /// Time limit from creation to running.
     pub start_timeout: SignedDuration,
     /// What is tried again, and when.
@@ -297,6 +300,7 @@ impl Task {
             cap_add: Vec::new(),
             stop_grace_period: STOP_GRACE_PERIOD,
             timeout: None,
+            stall_timeout: None,
             start_timeout: START_TIMEOUT,
             retries: Retries::default(),
             on_node_lost: OnNodeLost::default(),

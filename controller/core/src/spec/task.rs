@@ -55,6 +55,7 @@ pub(super) fn read_task(
             .and_then(|slot| decoder.duration_or_zero(&slot))
             .unwrap_or(STOP_GRACE_PERIOD),
         timeout: fields.slot("timeout").and_then(|slot| decoder.duration(&slot)),
+        stall_timeout: fields.slot("stallTimeout").and_then(|slot| decoder.duration(&slot)),
         start_timeout: duration_or(decoder, &fields, "startTimeout", START_TIMEOUT),
         retries: fields.slot("retries").and_then(|slot| read_retries(decoder, &slot)).unwrap_or_default(),
         on_node_lost: fields

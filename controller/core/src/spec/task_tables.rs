@@ -83,6 +83,11 @@ pub(super) static TASK: Table = Table {
         ),
         optional("stop_grace_period", Shape::Duration, "From SIGTERM to SIGKILL; 10s unless written."),
         optional("timeout", Shape::Duration, "Time limit of each attempt, from when it runs."),
+        optional(
+            "stallTimeout",
+            Shape::Duration,
+            "How long a running attempt may print nothing; no limit unless written.",
+        ),
         optional("startTimeout", Shape::Duration, "Time limit from creation to running; 10m unless written."),
         optional(
             "retries",
@@ -112,7 +117,6 @@ pub(super) static TASK: Table = Table {
         not_yet("expect", ""),
         not_yet("notify", ""),
         not_yet("outputs", ""),
-        not_yet("stallTimeout", ""),
         not_yet("omit", ""),
         not_yet("cap_drop", ""),
         not_yet("dns", ""),

@@ -145,6 +145,9 @@ fn tell_cures(unknown: &[Unknown], screen: &mut Screen) -> Result<(), Failure> {
              etlctl backfill {name} -n {project} --from {from} --to {to} --reprocess failed"
         ))?;
     }
+    if unknown.iter().any(|unknown| unknown.window.is_some()) {
+        screen.note("  an ETL that no clock starts has no backfills: etlctl run NAME --window START/END")?;
+    }
     let plain: BTreeSet<&EtlKey> = unknown
         .iter()
         .filter(|unknown| unknown.window.is_none())

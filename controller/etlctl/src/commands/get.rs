@@ -50,7 +50,7 @@ pub struct Get {
     /// Only runs, tasks or backfills of this ETL
     #[arg(long, value_name = "NAME")]
     etl: Option<String>,
-    /// Only runs or tasks of this trigger: schedule, manual, rerun, backfill, adopted
+    /// Only runs or tasks of this trigger: schedule, upstream, webhook, manual, rerun, backfill, adopted
     #[arg(long, value_name = "WORD")]
     trigger: Option<String>,
     /// Only runs or tasks made since then, windows that end after, ticks since: 24h, a date or an instant

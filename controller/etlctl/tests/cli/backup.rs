@@ -58,7 +58,7 @@ fn a_backup_goes_to_stdout_or_becomes_a_file_once_it_is_whole() {
     let fake = Fake::new().on("GET /api/v1/backup", 200, text());
     let (code, out, err) = run(fake.etlctl(&["backup"]));
     assert_eq!((code, out), (0, text()), "{err}");
-    assert!(err.starts_with("3 records of controller etl, as of 2026-02-25T"), "{err}");
+    assert!(err.starts_with("4 records of controller etl, as of 2026-02-25T"), "{err}");
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("today.jsonl");
     assert_eq!(run(fake.etlctl(&["backup", path.to_str().unwrap()])).0, 0);
@@ -99,7 +99,7 @@ fn a_backup_is_restored_to_an_empty_directory_and_never_over_records() {
     let (code, out, err) = restore(dir.path(), &[]);
     assert_eq!(code, 0, "{err}");
     assert!(
-        out.starts_with("restored 3 records, 0 runs among them") && err.contains("Logs are not"),
+        out.starts_with("restored 4 records, 0 runs among them") && err.contains("Logs are not"),
         "{out}{err}"
     );
     let found = load(&dir.path().join("data"));

@@ -26,6 +26,7 @@ pub(super) struct Place {
 pub(super) struct Begun {
     pub store: String,
     pub day: Date,
+    pub path: PathBuf,
 }
 
 /// Begins the next file, if the directory is ours: it has none, or its newest one is this store's.
@@ -41,10 +42,10 @@ pub(super) fn begin(place: &Place, now: Timestamp, slot: &mut Option<File>) -> i
         Some(_) | None => (today, 1),
     };
     let path = place.dir.join(file_name(day, number));
-    let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
     File::open(&place.dir)?.sync_all()?;
     *slot = Some(file);
-    Ok(Begun { store, day })
+    Ok(Begun { store, day, path })
 }
 
 /// The newest file tells everything: the oldest ones of this store go.

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use super::records::{big_file, same, sample};
+use etl_core::outcome::EndState;
+use etl_core::recorded::Recorded;
+
+use super::records::{self, big_file, same, sample};
 use super::{Disk, Place};
 use crate::{SledStore, StoreError};
 
@@ -75,4 +78,24 @@ fn the_directory_is_its_owners_alone() {
     let dir = place.0.path().join("new/store");
     drop(SledStore::open(&dir).unwrap());
     assert_eq!(fs::metadata(dir).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn ledgers_of_the_layout_before_are_taken_over() {
+    let (place, staged) = (Disk::new(), records::sample());
+    let mut expected = Recorded::default();
+    expected.install(staged.clone());
+    place.open().unwrap().commit(&staged).unwrap();
+    place.alter(|entries| {
+        entries.retain(|key, _| !key.starts_with(b"window/"));
+        for (key, ledger) in &staged.ledgers {
+            entries.extend(crate::encoding::sealed(&format!("ledger/{}/{}", key.etl, key.version), ledger));
+        }
+        entries.extend(crate::encoding::sealed_schema(1));
+    });
+    assert_eq!(same(&place.load().unwrap(), &expected), Ok(()));
+    let changed = records::window_done(&expected, 3, EndState::Failed);
+    place.open().unwrap().commit(&changed).unwrap();
+    expected.install(changed);
+    assert_eq!(same(&place.load().unwrap(), &expected), Ok(()), "what was taken over can be altered");
 }

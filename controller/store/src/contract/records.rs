@@ -13,7 +13,7 @@ use etl_core::recorded::{
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
 use etl_core::spec::ParamValue;
-use etl_core::window::Window;
+use etl_core::window::{Window, Windows};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -47,6 +47,19 @@ pub fn run_key(suffix: &str) -> RunKey {
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_763_000_000 + second).unwrap()
+}
+
+fn all_time() -> Windows {
+    Window::new(Timestamp::MIN, Timestamp::MAX).into_iter().collect()
+}
+
+/// A run over one window begins and ends, beside all that is known.
+pub fn window_done(recorded: &Recorded, index: i64, state: EndState) -> Staged {
+    let key = LedgerKey { etl: run_key("m1").etl, version: 1 };
+    let window = Window::new(at(index * 5), at(index * 5 + 5)).unwrap();
+    let mut staged = Staged { durable: true, ..Staged::default() };
+    staged.ledger(recorded, &key, window).end(window, state);
+    staged
 }
 
 fn run(key: &RunKey) -> Run {
@@ -193,6 +206,7 @@ impl Dice {
         }
         for version in [1, 2, 11] {
             let key = LedgerKey { etl: run_key("m1").etl, version };
+            staged.touched.insert(key.clone(), all_time());
             staged.ledgers.insert(key, self.ledger());
         }
         for object in ["a", "a-b"] {
@@ -253,7 +267,9 @@ impl Dice {
     }
 
     fn ledger(&mut self) -> Ledger {
+        // Never empty: a ledger begins with its first window.
         let mut ledger = Ledger::default();
+        ledger.ask(Window::new(at(0), at(9)).unwrap());
         for _ in 0..self.below(300) {
             let (one, other) = (self.at(), self.at());
             let Some(window) = Window::new(one.min(other), one.max(other)) else { continue };

@@ -54,6 +54,47 @@ fn the_pass_after_a_deadline_comes_by_itself() {
 }
 
 #[test]
+fn what_counts_from_the_end_of_its_last_run_goes_on_after_one_that_came_too_late() {
+    let keys = "every: 100s, after: completion, startingDeadline: 60s";
+    let mut story = Story::with([scheduled("hello", keys)]);
+    story.quiet(0);
+    story.run(at(90), "by hand");
+    story.quiet(100);
+    let wake_at = story.quiet(170).wake_at.expect("another tick comes");
+    assert_eq!(story.missed("hello"), [(MissReason::Deadline, 1)], "the run by hand took its place");
+    assert!(at(170) < wake_at && wake_at <= at(270), "a period after the end: {wake_at}");
+    story.finish(200, "hello", S::Complete);
+    story.quiet(270);
+    let ticked = story.recorded.runs.values().filter(|run| run.trigger.tick().is_some() && run.is_active());
+    assert_eq!(ticked.count(), 1, "and starts its run");
+}
+
+#[test]
+fn as_many_give_way_as_are_too_many() {
+    let with = |limit: u32| scheduled("hello", &format!("every: 100s, catchupLimit: {limit}"));
+    let mut story = Story::with([with(9)]);
+    (0..=6).for_each(|tick| drop(story.quiet(tick * 100)));
+    let waits = |story: &Story| -> Vec<Timestamp> {
+        let mut ticks: Vec<Timestamp> = story
+            .recorded
+            .open_runs()
+            .filter(|run| run.end.is_none() && run.started_at.is_none())
+            .filter_map(|run| run.trigger.tick())
+            .collect();
+        ticks.sort();
+        ticks
+    };
+    assert_eq!(waits(&story), [200, 300, 400, 500, 600].map(at));
+    let (path, file) = with(2);
+    let files = [(path, file)].into();
+    story.desired.update(&files, &story.recorded.resets);
+    story.recorded.files = files;
+    story.quiet(650);
+    story.quiet(700);
+    assert_eq!(waits(&story), [600, 700].map(at), "an edit lowered the limit");
+}
+
+#[test]
 fn a_suspension_holds_what_waits_and_nothing_that_somebody_asked_for() {
     let mut story = one_waits("");
     let suspension =

@@ -183,3 +183,12 @@ fn the_clock_does_nothing_with_a_webhook() {
         |change: &&Change| matches!(change, Change::ScheduleDecided { schedule, .. } if *schedule == hello());
     assert_eq!(plan.changes.iter().filter(of_hello).count(), 0);
 }
+
+#[test]
+fn the_call_that_waited_longest_gives_way() {
+    let mut story = called(", catchupLimit: 3");
+    for now in 0..8 {
+        assert_eq!(call(&mut story, now, &format!("call-{now}")), "created");
+    }
+    assert_eq!(states(&story), "active over over over over waits waits waits");
+}

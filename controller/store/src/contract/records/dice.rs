@@ -105,8 +105,10 @@ impl Dice {
     }
 
     fn stopping(&mut self) -> Stopping {
-        use StopReason::{Cancelled, NoSuitableNode, Replaced, RunDeadline, RunTimeout, StartTimeout};
-        let reasons = [Cancelled, Replaced, RunTimeout, StartTimeout, NoSuitableNode, RunDeadline];
+        use StopReason::{
+            Cancelled, NoSuitableNode, Replaced, RunDeadline, RunTimeout, Stalled, StartTimeout,
+        };
+        let reasons = [Cancelled, Replaced, RunTimeout, StartTimeout, NoSuitableNode, RunDeadline, Stalled];
         Stopping { reason: self.one(&reasons), at: self.at(), by: self.text() }
     }
 
@@ -218,6 +220,7 @@ impl Dice {
             cap_add: vec![self.text()],
             stop_grace_period: self.duration(),
             timeout: self.maybe(Self::duration),
+            stall_timeout: self.maybe(Self::duration),
             start_timeout: self.duration(),
             retries: self.retries(),
             on_node_lost: self.one(&[OnNodeLost::Retry, OnNodeLost::Wait, OnNodeLost::Fail]),
