@@ -1,10 +1,36 @@
 //! What must be left when all faults are healed and time has gone on: nothing open, nothing running, nothing forgotten.
 
+use std::fmt;
+
+use etl_core::action::ActionKey;
 use etl_core::name::AttemptKey;
 use etl_core::outcome::Outcome;
-use etl_core::run::{Attempt, LogSummary, Trigger};
+use etl_core::run::{Attempt, LogSummary, Run, Trigger};
 
 use crate::sim::Sim;
+
+/// Something that has not come to its end.
+enum Unrest<'a> {
+    Down,
+    Open(&'a Run),
+    UnderWay(&'a ActionKey),
+    LeftOver(&'a AttemptKey),
+    Runs(&'a AttemptKey),
+    InForce(&'a str),
+}
+
+impl fmt::Display for Unrest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Down => write!(f, "the process is down"),
+            Self::Open(run) => write!(f, "run {} is open: {:?}", run.key, run.tasks),
+            Self::UnderWay(key) => write!(f, "{key:?} is under way"),
+            Self::LeftOver(attempt) => write!(f, "the service of {attempt} is left over"),
+            Self::Runs(attempt) => write!(f, "a container of {attempt} runs"),
+            Self::InForce(path) => write!(f, "{path} is still in force"),
+        }
+    }
+}
 
 impl Sim {
     /// Whether everything came to its end.
@@ -12,30 +38,22 @@ impl Sim {
         self.unrest().is_none()
     }
 
-    /// What has not come to its end, in words.
-    fn unrest(&self) -> Option<String> {
+    /// What has not come to its end. Asked for again and again: only its words cost something.
+    fn unrest(&self) -> Option<Unrest<'_>> {
         let process = &self.process;
-        let open = process
-            .recorded
-            .open_runs()
-            .next()
-            .map(|run| format!("run {} is open: {:?}", run.key, run.tasks));
-        let ours = self.swarm.services.values().find_map(|service| service.attempt.as_ref());
-        let running = self.swarm.tasks.values().find(|task| task.is_running());
-        let waiting = process.in_flight.first();
-        let specs = process.recorded.files.keys().next();
+        let mut tasks = self.swarm.tasks.values();
         (!process.alive)
-            .then(|| "the process is down".to_owned())
-            .or(open)
-            .or(waiting.map(|key| format!("{key:?} is under way")))
-            .or(ours.map(|attempt| format!("the service of {attempt} is left over")))
-            .or(running.map(|task| format!("a container of {} runs", task.attempt)))
-            .or(specs.map(|path| format!("{path} is still in force")))
+            .then_some(Unrest::Down)
+            .or_else(|| process.recorded.open_runs().next().map(Unrest::Open))
+            .or_else(|| process.in_flight.first().map(Unrest::UnderWay))
+            .or_else(|| self.swarm.services.values().find_map(|it| it.attempt.as_ref()).map(Unrest::LeftOver))
+            .or_else(|| tasks.find(|task| task.is_running()).map(|task| Unrest::Runs(&task.attempt)))
+            .or_else(|| process.recorded.files.keys().next().map(|path| Unrest::InForce(path)))
     }
 
     /// Checks the end.
     pub fn check_end(&mut self) {
-        if let Some(unrest) = self.unrest() {
+        if let Some(unrest) = self.unrest().map(|unrest| unrest.to_string()) {
             self.fail("I5: everything comes to its end once faults are healed", unrest);
         }
         for name in self.ledger.foreign.clone() {

@@ -73,6 +73,7 @@ impl Globals {
 pub enum Command {
     Get(commands::get::Get),
     Describe(commands::describe::Describe),
+    Why(commands::why::Why),
     Logs(commands::logs::Logs),
     Run(commands::run::Run),
     Cancel(commands::cancel::Cancel),
@@ -101,6 +102,7 @@ impl Command {
         match self {
             Self::Get(args) => commands::get::run(args, globals, screen).await,
             Self::Describe(args) => commands::describe::run(args, globals, screen).await,
+            Self::Why(args) => commands::why::run(args, globals, screen).await,
             Self::Logs(args) => commands::logs::run(args, globals, screen).await,
             Self::Run(args) => commands::run::run(args, globals, screen).await,
             Self::Cancel(args) => commands::cancel::run(args, globals, screen).await,

@@ -39,6 +39,8 @@ mod run_tree;
 mod schedules;
 pub mod suspend;
 pub mod version;
+pub mod why;
+mod why_words;
 
 use etl_core::view::Done;
 

@@ -12,4 +12,5 @@ mod offline;
 mod plan;
 mod steering;
 mod views;
+mod why;
 mod windows;
