@@ -90,8 +90,8 @@ fn a_cancelled_run_keeps_what_it_printed_on_its_way_out(controller: &Controller)
 }
 
 fn what_runs_in_silence_is_stopped_and_what_prints_is_not(controller: &Controller) -> anyhow::Result<()> {
-    let silent = etl("silent", PLAIN, "stallTimeout: 10s\n      script: echo one line; sleep 600");
-    let loud = "stallTimeout: 10s\n      script: for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 2; done";
+    let silent = etl("silent", PLAIN, "stallTimeout: 20s\n      script: echo one line; sleep 600");
+    let loud = "stallTimeout: 20s\n      script: for i in $(seq 12); do echo $i; sleep 2; done";
     let loud = etl("loud", PLAIN, loud);
     controller.commit(&[("silent.etl.yaml", Some(&silent)), ("loud.etl.yaml", Some(&loud))])?;
     controller.etlctl(&["reconcile", "source/main"])?;
