@@ -2,9 +2,9 @@
 //! has a page that says what to do. Starts Prometheus' and Alertmanager's own checkers, and no server.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use etl_tests::repository::{read, root};
 use serde::Deserialize;
 
 const RULES: &str = "charts/prometheus/etl.rules.yml";
@@ -48,14 +48,6 @@ struct Case {
 struct Moment {
     alertname: String,
     exp_alerts: Vec<serde_yaml::Value>,
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' package is a folder of it").to_owned()
-}
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn rules() -> Vec<Rule> {
@@ -125,10 +117,11 @@ fn every_alert_says_what_and_why_and_what_to_do() {
 #[test]
 fn every_alert_asks_for_metrics_that_exist() {
     let page = read("docs/reference/metrics.md");
+    let mut asked = 0;
     for Rule { alert, expr, .. } in rules() {
         let words = expr.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let metrics: BTreeSet<&str> = words.filter(|word| word.starts_with("etl_")).collect();
-        assert!(!metrics.is_empty() || !expr.contains("etl_"), "{alert}: {expr}");
+        asked += metrics.len();
         for metric in metrics {
             assert!(
                 page.contains(&format!("| `{metric}` |")),
@@ -136,4 +129,5 @@ fn every_alert_asks_for_metrics_that_exist() {
             );
         }
     }
+    assert!(asked > 20, "only {asked} metrics were recognised");
 }

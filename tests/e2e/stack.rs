@@ -306,7 +306,7 @@ fn its_services_go(stack: &Stack, run: &str) -> anyhow::Result<()> {
 }
 
 fn charts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts")
+    etl_tests::repository::root().join("charts")
 }
 
 /// Beside the lab's own images, which are made once and loaded often too.

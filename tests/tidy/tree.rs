@@ -1,6 +1,8 @@
 //! The files of the repository, as text. Build results, git's own folder and given data are left out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use etl_tests::repository::{read, root};
 
 /// Files at most, so that a folder that should not be here is noticed instead of read for minutes.
 const FILES_MAX: usize = 5_000;
@@ -12,11 +14,6 @@ pub struct File {
     /// Relative to the repository, with `/`.
     pub path: String,
     pub text: String,
-}
-
-/// The repository.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' package is a folder of it").to_owned()
 }
 
 /// Every text file that lies below a folder of the repository; `""` for all of it.
@@ -53,11 +50,6 @@ pub fn ending(below: &str, end: &str) -> Vec<File> {
 /// All Rust of the project.
 pub fn rust() -> Vec<File> {
     ["controller", "tests"].into_iter().flat_map(|below| ending(below, ".rs")).collect()
-}
-
-/// One file's text.
-pub fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Fails with all findings at once, one a line.

@@ -289,9 +289,9 @@ fn file_fact<'a>(path: &'a str, file: Option<&'a AcceptedFile>) -> Fact<'a> {
 }
 
 /// In parts, so that no line is longer than a reader takes.
-fn ledger_facts(key: &LedgerKey, ledger: &Ledger) -> Vec<Fact<'static>> {
+fn ledger_facts<'a>(key: &LedgerKey, ledger: &'a Ledger) -> Vec<Fact<'a>> {
     let key = Version::from(key);
-    let parts = ledger.parts(LEDGER_PART).into_iter().map(Cow::Owned).enumerate();
+    let parts = ledger.parts(LEDGER_PART).into_iter().enumerate();
     let fact = |(number, ledger)| match number {
         0 => Fact::Ledger { key: key.clone(), ledger },
         _ => Fact::LedgerPart { key: key.clone(), ledger },

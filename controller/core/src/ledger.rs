@@ -1,6 +1,8 @@
 //! Which windows of data an ETL was asked for, and what became of them: the record that must never lose or double one.
 //! What is under way is not written here twice: the open runs say it themselves.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -92,20 +94,23 @@ impl Ledger {
         }
     }
 
-    /// Parts with at most so many windows each, that add up to all of it; one at least.
-    pub fn parts(&self, most: usize) -> Vec<Self> {
-        let mut parts = vec![Self::default()];
+    /// Parts with at most so many windows each, that add up to all of it; mostly it is one.
+    pub fn parts(&self, most: usize) -> Vec<Cow<'_, Self>> {
         let windows =
-            self.sets().into_iter().flat_map(|(set, windows)| windows.iter().map(move |it| (set, it)));
-        for (number, (set, window)) in windows.enumerate() {
-            if number > 0 && number.is_multiple_of(most.max(1)) {
+            || self.sets().into_iter().flat_map(|(set, windows)| windows.iter().map(move |it| (set, it)));
+        if windows().count() <= most {
+            return vec![Cow::Borrowed(self)];
+        }
+        let mut parts = Vec::new();
+        for (number, (set, window)) in windows().enumerate() {
+            if number.is_multiple_of(most.max(1)) {
                 parts.push(Self::default());
             }
             if let Some(windows) = parts.last_mut().and_then(|part| part.set_mut(set)) {
                 windows.insert(window);
             }
         }
-        parts
+        parts.into_iter().map(Cow::Owned).collect()
     }
 
     /// Takes a part in.
@@ -267,7 +272,7 @@ mod tests {
             parts.iter().for_each(|part| whole.add(part));
             assert_eq!((whole, parts.len()), (ledger.clone(), 21_usize.div_ceil(most)), "{most}");
         }
-        assert_eq!(Ledger::default().parts(5), [Ledger::default()]);
+        assert_eq!(Ledger::default().parts(5), [Cow::Owned(Ledger::default())]);
     }
 
     #[test]

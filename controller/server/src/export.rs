@@ -22,7 +22,7 @@ mod hand;
 #[cfg(test)]
 mod tests;
 
-use files::{Place, begin, end_beginning};
+use files::{Place, begin, discard, end_beginning};
 use hand::Hand;
 
 /// How long a pass waits for one piece to be on the disk: a network file system that is gone answers never.
@@ -106,7 +106,7 @@ impl Export {
             Ok(()) => self.metrics.export(true, Some(now)),
             Err(message) => {
                 let hand = phase.take_hand();
-                self.go_down(&mut phase, message, hand, now);
+                self.go_down(&mut phase, message, hand, now, RETRY);
             }
         }
     }
@@ -136,7 +136,8 @@ impl Export {
             }
             Err((message, hand)) => {
                 let took = SignedDuration::try_from(started.elapsed()).unwrap_or(RETRY);
-                self.go_down(phase, message, hand, now.saturating_add(took * RETRY_PER_TRY).unwrap_or(now));
+                let wait = RETRY.saturating_add(took.saturating_mul(RETRY_PER_TRY));
+                self.go_down(phase, message, hand, now, wait);
             }
         }
     }
@@ -156,7 +157,7 @@ impl Export {
             Ok(chain) => Ok(Open { hand, chain, day: begun.day, added: 0 }),
             Err(message) => {
                 // Nobody waits for it: a directory that hangs would hold up the pass once more.
-                let _ = hand.ask(Duration::ZERO, move |_| std::fs::remove_file(begun.path)).await;
+                let _ = hand.ask(Duration::ZERO, move |_| discard(&begun)).await;
                 Err((message, Some(hand)))
             }
         }
@@ -190,13 +191,20 @@ impl Export {
         Ok(chain)
     }
 
-    fn go_down(&self, phase: &mut Phase, message: String, hand: Option<Hand>, now: Timestamp) {
+    fn go_down(
+        &self,
+        phase: &mut Phase,
+        message: String,
+        hand: Option<Hand>,
+        now: Timestamp,
+        wait: SignedDuration,
+    ) {
         // Said once, however often it is tried again.
         if !matches!(phase, Phase::Down { message: known, .. } if *known == message) {
             let dir = self.place.dir.display();
-            tracing::warn!(%dir, error = %message, again_in = %format!("{RETRY:#}"), "the ledger is not exported");
+            tracing::warn!(%dir, error = %message, again_in = %format!("{wait:#}"), "the ledger is not exported");
         }
-        let retry_at = now.saturating_add(RETRY).unwrap_or(Timestamp::MAX);
+        let retry_at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         *phase = Phase::Down { retry_at, message, hand };
         self.metrics.export(false, None);
     }

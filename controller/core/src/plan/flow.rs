@@ -100,11 +100,10 @@ fn overdue(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, spec: &Task) 
         if spec.timeout.is_some_and(|timeout| draft.is_due(running_at, timeout)) {
             return stopping(StopReason::RunTimeout, "the task's timeout");
         }
-        return silence::is_over(draft, key, attempt, spec).then(|| Stopping {
-            reason: StopReason::Stalled,
-            at,
-            by: "the task's stallTimeout".to_owned(),
-        });
+        if silence::is_over(draft, key, attempt, spec) {
+            return stopping(StopReason::Stalled, "the task's stallTimeout");
+        }
+        return None;
     }
     if !draft.is_due(starting_since(attempt)?, spec.start_timeout) || waits_for_room(attempt) {
         return None;

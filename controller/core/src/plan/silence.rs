@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
+use super::stuck::half;
 use crate::name::AttemptKey;
 use crate::observed::NodeStatus;
 use crate::run::{Attempt, Phase};
@@ -26,14 +27,11 @@ pub(super) fn worth_a_word(
     draft.is_due(since, half(limit)).then_some((since, limit))
 }
 
-/// The half of a time limit: what comes near its limit is stuck before it is stopped.
-pub(super) fn half(limit: SignedDuration) -> SignedDuration {
-    SignedDuration::from_millis(i64::try_from(limit.as_millis() / 2).unwrap_or(i64::MAX))
-}
-
 fn since(draft: &Draft, key: &AttemptKey, attempt: &Attempt) -> Option<Timestamp> {
     let heard = draft.observed.following.get(key).copied().flatten()?;
     let node = attempt.node.as_ref().and_then(|node| draft.node(&node.id));
     let is_heard = draft.swarm_is_up() && node.is_none_or(|node| node.status == NodeStatus::Ready);
-    (is_heard && attempt.phase == Phase::Running).then_some(heard)
+    // What is being stopped has said enough.
+    let is_running = attempt.phase == Phase::Running && attempt.stopping.is_none();
+    (is_heard && is_running).then_some(heard)
 }

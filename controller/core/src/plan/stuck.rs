@@ -105,7 +105,7 @@ fn swarm_silent(draft: &mut Draft) -> Option<Stuck> {
 }
 
 fn slow_start(draft: &mut Draft, spec: &Task, attempt: &Attempt) -> Option<Stuck> {
-    let half = silence::half(spec.start_timeout);
+    let half = half(spec.start_timeout);
     let (reason, limit) = match attempt.phase {
         Phase::Intended | Phase::Running => return None,
         Phase::Pending if waits_for_room(attempt) => (StuckReason::NoRoom, PENDING_MAX),
@@ -115,6 +115,11 @@ fn slow_start(draft: &mut Draft, spec: &Task, attempt: &Attempt) -> Option<Stuck
     };
     let since = if attempt.phase > Phase::Pending { starting_since(attempt)? } else { attempt.phase_since };
     draft.is_due(since, limit).then(|| stuck(reason, since, attempt, attempt.message.clone()))
+}
+
+/// The half of a time limit: what comes near its limit is stuck before it is stopped.
+pub(super) fn half(limit: SignedDuration) -> SignedDuration {
+    SignedDuration::from_millis(i64::try_from(limit.as_millis() / 2).unwrap_or(i64::MAX))
 }
 
 fn silent(draft: &mut Draft, run: &RunKey, task: &Name, spec: &Task, attempt: &Attempt) -> Option<Stuck> {

@@ -17,8 +17,9 @@ use crate::safe;
 use crate::screen::Screen;
 use crate::state::is_over;
 
-/// Who holds what is waited for: so many are named, the oldest first.
-const HOLDERS: usize = 5;
+/// Who holds what is waited for: so many are looked at, of which the oldest are named.
+const HOLDERS: usize = 1_000;
+const NAMED: usize = 5;
 
 /// Say why a run, a task or an ETL does not go on, and what to type
 #[derive(Debug, Args)]
@@ -132,7 +133,7 @@ async fn waiting(
 /// The runs that have a place among the ETL's active ones.
 async fn holding_runs(client: &Client, run: &RunView) -> Result<String, Failure> {
     let route = Route::new(&["runs"]).with("project", &run.metadata.project).with("etl", &run.spec.etl);
-    let active: List<RunView> = client.get(&route.with("active", true)).await?;
+    let active: List<RunView> = client.get(&route.with("active", true).with("limit", HOLDERS)).await?;
     let placed = active.items.into_iter().filter(|it| it.status.started_at.is_some());
     Ok(named(placed.map(|it| format!("run/{}", it.metadata.name)).collect()))
 }
@@ -140,7 +141,7 @@ async fn holding_runs(client: &Client, run: &RunView) -> Result<String, Failure>
 /// The tasks that have a slot.
 async fn holding_tasks(client: &Client, trigger: Option<&str>) -> Result<String, Failure> {
     let route = Route::new(&["tasks"]).with("state", "Starting,Running,Cancelling,Stuck");
-    let held: List<TaskView> = client.get(&route.maybe("trigger", trigger)).await?;
+    let held: List<TaskView> = client.get(&route.maybe("trigger", trigger).with("limit", HOLDERS)).await?;
     let name = |it: TaskView| format!("{}/{} of run/{}", it.metadata.project, it.metadata.name, it.spec.run);
     Ok(named(held.items.into_iter().map(name).collect()))
 }
@@ -148,8 +149,8 @@ async fn holding_tasks(client: &Client, trigger: Option<&str>) -> Result<String,
 /// The oldest of them, which come last in lists.
 fn named(mut names: Vec<String>) -> String {
     names.reverse();
-    let more = names.len().saturating_sub(HOLDERS);
-    names.truncate(HOLDERS);
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
     let more = if more == 0 { String::new() } else { format!(", and {more} more") };
     names.join(", ") + &more
 }

@@ -59,7 +59,10 @@ pub fn stuck(reason: &str, run: &RunView, task: &TaskView) -> Advice {
             advice("another attempt starts elsewhere, unless the ETL says to wait for the node", nodes)
         }
         "NoRoom" => advice("it goes on waiting until a node has the room that it reserves", nodes),
-        "PendingTooLong" | "PreparingTooLong" | "StartingTooLong" | "NodeUnresponsive" => {
+        "NodeUnresponsive" => {
+            advice(format!("each attempt on it is stopped at the end of its own limit{retried}"), nodes)
+        }
+        "PendingTooLong" | "PreparingTooLong" | "StartingTooLong" => {
             advice(format!("it is stopped at the end of its startTimeout{retried}"), nodes)
         }
         "Stalled" => {

@@ -26,7 +26,7 @@ fn a_task_that_waits_for_a_slot_names_who_holds_them() {
     let waits = json!({"waitsFor": {"kind": "slot", "used": 2, "limit": 2, "place": 1}});
     let held = [views::task("other-m2", "newer", "Running"), views::task("other-m1", "older", "Running")];
     let fake = with_task("Queued", &waits).on(
-        "GET /api/v1/tasks?state=Starting,Running,Cancelling,Stuck",
+        "GET /api/v1/tasks?state=Starting,Running,Cancelling,Stuck&limit=1000",
         200,
         views::list("Task", &held, 0),
     );
@@ -46,7 +46,7 @@ fn each_reason_says_what_comes_next_and_what_to_type() {
     for (reason, next, command) in [
         ("NodeLost", "another attempt starts elsewhere", "etlctl get nodes -o wide"),
         ("PreparingTooLong", "stopped at the end of its startTimeout", "etlctl get nodes -o wide"),
-        ("NodeUnresponsive", "stopped at the end of its startTimeout", "etlctl get nodes -o wide"),
+        ("NodeUnresponsive", "stopped at the end of its own limit", "etlctl get nodes -o wide"),
         ("Stalled", "stopped at the end of its stallTimeout", "etlctl logs run/rna-m1 load -n north"),
         ("CannotStop", "it ends when its node", "etlctl get nodes -o wide"),
         ("SwarmUnavailable", "when a manager answers", "etlctl check"),

@@ -48,6 +48,11 @@ pub(super) fn begin(place: &Place, now: Timestamp, slot: &mut Option<File>) -> i
     Ok(Begun { store, day, path })
 }
 
+/// A file that was not told to its end tells nothing that the one before it does not.
+pub(super) fn discard(begun: &Begun) -> io::Result<()> {
+    fs::remove_file(&begun.path)
+}
+
 /// The newest file tells everything: the oldest ones of this store go.
 pub(super) fn end_beginning(place: &Place, store: &str) -> io::Result<()> {
     let files = list(place)?;
