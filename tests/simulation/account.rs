@@ -128,6 +128,11 @@ impl Sim {
             let since = owed.since.filter(|since| owed.ticked && *since <= begins && begins <= now);
             // With several schedules, what one does not ask for while it is away another may: it begins anew.
             let since = since.filter(|_| alone);
+            // A written `startAt` says from where on data is owed.
+            let start =
+                self.process.desired.schedules.get(schedule).and_then(|it| it.schedule.rules.start_at);
+            let since = since.map(|since| start.map_or(since, |start| since.max(start.min(begins))));
+            let owed = self.account.owed(schedule, version);
             owed.ticked &= since.is_some();
             owed.since = Some(since.unwrap_or(begins));
         }

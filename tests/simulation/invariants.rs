@@ -335,7 +335,8 @@ impl Sim {
         }
     }
 
-    fn leapt_lately(&self) -> bool {
+    /// Whether the controller's clock was set forward a moment ago.
+    pub fn leapt_lately(&self) -> bool {
         self.leapt_at.is_some_and(|at| self.now - at < MINUTE)
     }
 

@@ -55,6 +55,11 @@ fn for_attempt(
 }
 
 fn start(draft: &mut Draft, run: &Run, task: &TaskRun, spec: &Task, key: &AttemptKey, attempt: &Attempt) {
+    // After a restart the list may show what an earlier process created, and what has become of it.
+    if draft.observed.listed_at.is_none() {
+        let message = "its services were not listed yet".to_owned();
+        return draft.explain(&run.key, Some(&key.task), WaitsFor::Swarm { message });
+    }
     if let Some(until) = attempt.create_after.filter(|at| *at > draft.now) {
         draft.wake(until);
         let message = attempt.message.clone();

@@ -11,7 +11,7 @@ use super::verdict::{Verdict, judge};
 use crate::action::Action;
 use crate::change::Change;
 use crate::name::AttemptKey;
-use crate::observed::Sighting;
+use crate::observed::{Sighting, SwarmTaskState};
 use crate::outcome::Outcome;
 use crate::run::{Attempt, AttemptEnd, NodeRef, Phase, TaskRun};
 use crate::spec::OnNodeLost;
@@ -24,7 +24,7 @@ pub(super) fn take(draft: &mut Draft) {
     if draft.observed.listed_at.is_none() {
         return;
     }
-    let newest = newest_by_attempt(&draft.observed.sightings);
+    let newest = newest_by_attempt(draft);
     adopt::strangers(draft, &newest);
     for (key, seen) in &newest {
         take_one(draft, key, seen);
@@ -32,15 +32,31 @@ pub(super) fn take(draft: &mut Draft) {
     look_for_missing(draft, &newest);
 }
 
-fn newest_by_attempt(sightings: &[Sighting]) -> BTreeMap<AttemptKey, &Sighting> {
+fn newest_by_attempt<'a>(draft: &Draft<'a>) -> BTreeMap<AttemptKey, &'a Sighting> {
     let mut newest: BTreeMap<AttemptKey, &Sighting> = BTreeMap::new();
-    for seen in sightings {
+    let sightings = &draft.observed.sightings;
+    for seen in sightings.iter().filter(|seen| !is_of_a_namesake(draft, seen)) {
         let slot = newest.entry(seen.attempt.clone()).or_insert(seen);
         if seen.created_at > slot.created_at {
             *slot = seen;
         }
     }
     newest
+}
+
+/// A service of an open attempt's name that is another's: it tells nothing of the attempt. Either the attempt's own is known; or this
+/// process decided on the attempt, and what is being taken away is of another process, before the store was lost.
+fn is_of_a_namesake(draft: &Draft, seen: &Sighting) -> bool {
+    let Some(attempt) = find(draft, &seen.attempt).filter(|attempt| attempt.end.is_none()) else {
+        return false;
+    };
+    if let Some(service) = &attempt.service {
+        return *service != seen.service;
+    }
+    let process = draft.desired.policy.started_at;
+    let is_ours = process.is_none_or(|start| seen.process == Some(start) || attempt.intended_at < start);
+    let is_leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
+    is_leaving && (seen.fence != attempt.fence || !is_ours)
 }
 
 fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
