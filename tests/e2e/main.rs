@@ -5,4 +5,6 @@ mod killed;
 mod lost_store;
 mod main_job;
 mod node_lost;
+mod receiver;
 mod swarm_away;
+mod told;

@@ -57,7 +57,8 @@ fn an_etl_that_waits_for_its_node_is_stuck_in_plain_sight() -> anyhow::Result<()
     nothing_left(&lab, &controller)
 }
 
-fn wait_for_node(controller: &Controller, run: &str) -> anyhow::Result<String> {
+/// Where its task runs, once it does and its first line is kept.
+pub fn wait_for_node(controller: &Controller, run: &str) -> anyhow::Result<String> {
     let mut node = String::new();
     wait_until("the task to run", PATIENCE, || {
         let task = controller.list(&["tasks", run])?.into_iter().next();

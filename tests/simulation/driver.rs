@@ -166,6 +166,7 @@ impl Sim {
             }
             Event::TwinStarts => self.start_twin(),
             Event::TwinEnds => self.end_twin(),
+            Event::Told(life, told) => self.take_delivery(life, told.0, told.1),
             Event::ReadGit(life) => self.read_git(life),
             Event::TaskStep(id, token) => self.step_task(id, token),
             Event::Obey(id) => self.obey_now(id),

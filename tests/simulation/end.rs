@@ -7,6 +7,7 @@ use etl_core::name::AttemptKey;
 use etl_core::outcome::Outcome;
 use etl_core::run::{Attempt, LogSummary, Run, Trigger};
 
+use crate::git::ALERTS;
 use crate::sim::Sim;
 
 /// Something that has not come to its end.
@@ -17,6 +18,7 @@ enum Unrest<'a> {
     LeftOver(&'a AttemptKey),
     Runs(&'a AttemptKey),
     InForce(&'a str),
+    Unsaid(String),
 }
 
 impl fmt::Display for Unrest<'_> {
@@ -28,6 +30,7 @@ impl fmt::Display for Unrest<'_> {
             Self::LeftOver(attempt) => write!(f, "the service of {attempt} is left over"),
             Self::Runs(attempt) => write!(f, "a container of {attempt} runs"),
             Self::InForce(path) => write!(f, "{path} is still in force"),
+            Self::Unsaid(what) => write!(f, "{what} is not told"),
         }
     }
 }
@@ -48,7 +51,14 @@ impl Sim {
             .or_else(|| process.in_flight.first().map(Unrest::UnderWay))
             .or_else(|| self.swarm.services.values().find_map(|it| it.attempt.as_ref()).map(Unrest::LeftOver))
             .or_else(|| tasks.find(|task| task.is_running()).map(|task| Unrest::Runs(&task.attempt)))
-            .or_else(|| process.recorded.files.keys().next().map(|path| Unrest::InForce(path)))
+            .or_else(|| self.unasked_file().map(Unrest::InForce))
+            .or_else(|| self.unsaid().map(Unrest::Unsaid))
+    }
+
+    /// A file that git no longer has.
+    fn unasked_file(&self) -> Option<&str> {
+        let mut files = self.process.recorded.files.keys().map(String::as_str);
+        files.find(|path| *path != ALERTS || !self.git.has_alerts())
     }
 
     /// Checks the end.

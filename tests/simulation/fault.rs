@@ -49,6 +49,7 @@ pub enum Fault {
     TwinOfNothing,
     TwinOfCopy,
     TwinEnded,
+    ReceiverDead,
     SpecEdited,
     VersionRaised,
     SpecBroken,
@@ -73,7 +74,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 67] = [
         Self::CrashBeforeCommit,
         Self::CrashAfterCommit,
         Self::CrashAtObserve,
@@ -120,6 +121,7 @@ impl Fault {
         Self::TwinOfNothing,
         Self::TwinOfCopy,
         Self::TwinEnded,
+        Self::ReceiverDead,
         Self::SpecEdited,
         Self::VersionRaised,
         Self::SpecBroken,

@@ -10,11 +10,14 @@ use crate::dst::ClockChange;
 use crate::fault::Fault;
 use crate::sim::{Event, Life, Sim};
 use crate::time::{Ms, SECOND, timestamp};
+use crate::told::{SPECS, TOLD_SHARE};
 use crate::workload::{self, Style};
 
 /// The controller reads git this often.
 const SYNC_PERIOD: Ms = 30 * SECOND;
 
+/// The file with who is told of what.
+pub const ALERTS: &str = "alerts.etl.yaml";
 /// One edit in so many thousand raises the ETL's version.
 const VERSION_SHARE: u64 = 250;
 
@@ -41,6 +44,9 @@ impl Git {
         for _ in 0..dice.between(1, 4) {
             git.add(dice);
         }
+        if dice.permille(TOLD_SHARE) {
+            git.files.insert(ALERTS.to_owned(), SPECS.to_owned());
+        }
         git
     }
 
@@ -61,13 +67,19 @@ impl Git {
     /// Nothing is left, on purpose.
     pub fn empty(&mut self) {
         (self.failing, self.allow_prune) = (false, true);
-        self.files.clear();
+        // Who is told stays: what is over is said, too.
+        self.files.retain(|path, text| path == ALERTS && text == SPECS);
         self.commit += 1;
     }
 
     /// The change of the clock that people write crons for, if there is one.
     pub fn change(&self) -> Option<ClockChange> {
         self.style.change
+    }
+
+    /// Whether somebody still wants to be told.
+    pub fn has_alerts(&self) -> bool {
+        self.files.contains_key(ALERTS)
     }
 
     /// It can be read.

@@ -22,6 +22,7 @@ mod sim;
 mod swarm;
 mod ticks;
 mod time;
+mod told;
 mod twin;
 mod windows;
 mod workload;
@@ -49,7 +50,7 @@ mod tests {
         let total = report::drive_all(&Args { seeds: 20, ..Args::default() });
         assert_eq!(total.failures, [], "replay one with `simulate --seed N`");
         assert!(total.tally.runs > 100 && total.tally.attempts > 100, "{:?}", total.tally);
-        assert!(total.tally.probes > 100, "{:?}", total.tally);
+        assert!(total.tally.probes > 100 && total.tally.messages > 20, "{:?}", total.tally);
     }
 
     #[test]

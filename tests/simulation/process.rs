@@ -9,7 +9,8 @@ use etl_core::backoff::ActionBackoff;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
 use etl_core::name::AttemptKey;
-use etl_core::observed::{Answer, Node, Observed, Report, Request, Sighting, SwarmHealth};
+use etl_core::observed::{Answer, Delivery, Node, Observed, Report, Request, Sighting, SwarmHealth};
+use etl_core::problem::{Notice, NoticeId};
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::source::Reading;
@@ -52,6 +53,8 @@ pub struct Process {
     pub reports: Vec<Report>,
     pub requests: Vec<Request>,
     pub readings: Vec<Reading>,
+    pub deliveries: Vec<Delivery>,
+    pub telling: BTreeSet<NoticeId>,
     pub in_flight: BTreeSet<ActionKey>,
     pub backoff: ActionBackoff,
     /// When something was last heard on each stream; none while it is not open.
@@ -120,6 +123,10 @@ impl World for ModelWorld {
         self.sim().tally.answers += answers.len() as u64;
     }
 
+    fn tell(&self, notices: Vec<Notice>) {
+        self.sim().tell(notices);
+    }
+
     async fn act(&self, actions: Vec<Action>) {
         self.sim().act(actions);
     }
@@ -151,6 +158,7 @@ impl Sim {
         process.listened.clone_from(&observed.following);
         observed.reports = std::mem::take(&mut process.reports);
         observed.requests = std::mem::take(&mut process.requests);
+        observed.deliveries = std::mem::take(&mut process.deliveries);
         if observed.swarm != SwarmHealth::Unknown {
             observed.readings = std::mem::take(&mut process.readings);
         }
@@ -175,6 +183,7 @@ impl Sim {
             self.tally.commits += 1;
             self.durable.install(staged.clone());
             self.check_durable_changes(&changes);
+            self.check_told(&changes);
             self.check_decisions(&changes);
             self.keep_account(&changes, &staged);
             self.durable_account = self.account.clone();
@@ -326,6 +335,7 @@ impl Sim {
             self.ledger.allow_repeats();
             self.book.lose_store();
             self.durable_account.lose_store();
+            self.told.lose_store();
         }
         self.note(format_args!("the process starts"));
         match self.store.load() {
@@ -359,7 +369,8 @@ pub fn observed(process: &Process, now: Ms, wall: Ms) -> Observed {
     let in_flight = process.in_flight.clone();
     let silent_since = |heard: &Option<Ms>| heard.map(|heard| timestamp(wall - (now - heard)));
     let following = process.following.iter().map(|(key, heard)| (key.clone(), silent_since(heard))).collect();
-    Observed { swarm, listed_at, sightings, nodes, in_flight, following, ..Observed::default() }
+    let telling = process.telling.clone();
+    Observed { swarm, listed_at, sightings, nodes, in_flight, telling, following, ..Observed::default() }
 }
 
 fn crash_at(kind: ActionKind) -> Fault {

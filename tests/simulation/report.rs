@@ -70,6 +70,7 @@ impl Total {
         sum.probes += one.probes;
         sum.virtual_ms += one.virtual_ms;
         sum.answers += one.answers;
+        sum.messages += one.messages;
         sum.ticks += one.ticks;
         self.counts.add(&outcome.counts);
         self.seeds += 1;
@@ -185,12 +186,25 @@ fn tell(seed: u64, steps: u64) {
 }
 
 fn summary(total: &Total) {
-    let Tally { passes, events, runs, attempts, adopted, commits, probes, virtual_ms, answers, ticks } =
-        &total.tally;
+    let Tally {
+        passes,
+        events,
+        runs,
+        attempts,
+        adopted,
+        commits,
+        probes,
+        virtual_ms,
+        answers,
+        messages,
+        ticks,
+    } = &total.tally;
     println!("{} seeds, {} hours of virtual time, {events} events", total.seeds, virtual_ms / 3_600_000);
     println!("{passes} passes, {commits} commits, {probes} probes of what time alone would do");
     println!("{ticks} ticks decided, each a run or missed and listed");
-    println!("{runs} runs ({adopted} adopted), {attempts} attempts, {answers} requests answered");
+    println!(
+        "{runs} runs ({adopted} adopted), {attempts} attempts, {answers} requests answered, {messages} messages sent"
+    );
     let faults: Vec<String> =
         total.counts.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();
     faults.chunks(6).for_each(|line| println!("  {}", line.join(", ")));

@@ -7,6 +7,7 @@ use std::fmt;
 use etl_core::action::ActionKey;
 use etl_core::name::AttemptKey;
 use etl_core::observed::{Answer, Verb};
+use etl_core::problem::NoticeId;
 use etl_core::recorded::Recorded;
 use etl_store::MemoryStore;
 
@@ -19,6 +20,7 @@ use crate::ledger::{Book, Ledger};
 use crate::process::{Process, Snapshot};
 use crate::swarm::{ModelNode, Swarm, Wire};
 use crate::time::{HOUR, MINUTE, Ms, Queue, SECOND};
+use crate::told::Told;
 use crate::twin::Twin;
 
 /// Which incarnation of the controller's process.
@@ -52,6 +54,8 @@ pub enum Event {
     TwinStarts,
     /// It is ended.
     TwinEnds,
+    /// A receiver answers, or nobody does.
+    Told(Life, Box<(NoticeId, bool)>),
     /// Git is read.
     ReadGit(Life),
     /// A Swarm task goes on.
@@ -88,6 +92,7 @@ impl Event {
             | Self::AwaitStop(life, _)
             | Self::Unfollow(life, _)
             | Self::Restart(life)
+            | Self::Told(life, _)
             | Self::ReadGit(life) => Some(*life),
             Self::Arrive(wire) => wire.life,
             Self::TwinStarts
@@ -142,6 +147,8 @@ pub struct Tally {
     pub probes: u64,
     pub virtual_ms: Ms,
     pub answers: u64,
+    /// Messages to people.
+    pub messages: u64,
     /// Ticks that were decided, as far as that is durable.
     pub ticks: u64,
 }
@@ -167,6 +174,8 @@ pub struct Sim {
     /// What the batches said of data, and what of it is durable.
     pub account: Account,
     pub durable_account: Account,
+    /// What its batches said of messages.
+    pub told: Told,
     /// A second controller, while there is one.
     pub twin: Option<Box<Twin>>,
     pub git: Git,
@@ -211,6 +220,7 @@ impl Sim {
             twin: None,
             account: Account::default(),
             durable_account: Account::default(),
+            told: Told::default(),
             git,
             counts: FaultCounts::default(),
             mood,

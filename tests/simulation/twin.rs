@@ -21,6 +21,7 @@ use crate::ledger::Book;
 use crate::process::Process;
 use crate::sim::{Event, Life, Sim};
 use crate::time::{MINUTE, SECOND};
+use crate::told::Told;
 
 /// The second controller's lives are counted from here.
 const TWIN_LIVES: Life = 1 << 20;
@@ -36,6 +37,7 @@ pub struct Twin {
     book: Book,
     account: Account,
     durable_account: Account,
+    told: Told,
 }
 
 /// Whether a life is one of the second controller.
@@ -69,12 +71,14 @@ impl Sim {
             book: Book { stores_lost: 1, ..Book::default() },
             account: Account::default(),
             durable_account: Account::default(),
+            told: Told::default(),
         };
         if copies {
             twin.store = self.store.clone();
             twin.durable = self.durable.clone();
             twin.book = self.book.clone();
             twin.durable_account = self.durable_account.clone();
+            twin.told = self.told.clone();
         }
         self.twin = Some(Box::new(twin));
         self.later(1, SECOND, Event::Restart(TWIN_LIVES));
@@ -117,6 +121,7 @@ impl Sim {
         std::mem::swap(&mut self.book, &mut twin.book);
         std::mem::swap(&mut self.account, &mut twin.account);
         std::mem::swap(&mut self.durable_account, &mut twin.durable_account);
+        std::mem::swap(&mut self.told, &mut twin.told);
     }
 
     /// Whether an attempt's service is one that the controller whose turn it is made and knows: the other watches its own, and a

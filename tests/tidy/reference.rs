@@ -139,6 +139,8 @@ fn every_key_of_a_spec_is_told() {
     for (schema, page) in [
         ("crds/etl.schema.json", "docs/reference/etl.md"),
         ("crds/schedule.schema.json", "docs/reference/schedule.md"),
+        ("crds/notifier.schema.json", "docs/reference/notifier.md"),
+        ("crds/alert.schema.json", "docs/reference/alert.md"),
     ] {
         let schema: serde_json::Value = serde_json::from_str(&read(schema)).unwrap();
         let mut keys = Vec::new();

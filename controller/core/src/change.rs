@@ -6,7 +6,8 @@ use crate::backfill::{Backfill, BackfillEnd};
 use crate::ledger::LedgerKey;
 use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::outcome::EndState;
-use crate::recorded::{AcceptedFile, MissedTick, Resumption, SourceStatus, Suspension};
+use crate::problem::Telling;
+use crate::recorded::{AcceptedFile, MissedTick, Resumption, SourceStatus, Suspension, Watch};
 use crate::run::{AttemptEnd, LogSummary, NodeRef, Phase, Run, SpecHash, Stopping, Stuck};
 use crate::spec::Etl;
 use crate::window::Window;
@@ -362,6 +363,13 @@ pub enum Change {
         generation: u64,
         /// The last one.
         schedule: ScheduleKey,
+    },
+    /// What is wrong, and what people are told of it.
+    Telling(Telling),
+    /// When problems are to be looked at next. Not durable.
+    Watched {
+        /// When.
+        watch: Watch,
     },
     /// Everything was looked at for retention. Not durable.
     Swept {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::name::{EtlKey, Name, ScheduleKey};
-use crate::recorded::{AcceptedFile, EtlReset};
+use crate::name::{EtlKey, Name, ObjectKey, ScheduleKey};
+use crate::recorded::{AcceptedFile, EtlReset, Recorded};
 use crate::run::SpecHash;
-use crate::spec::{Etl, Object, ParsedFile, Schedule, parse_file};
+use crate::spec::{Alert, Etl, Notifier, Object, ObjectKind, ParsedFile, Schedule, notifier_of, parse_file};
 use shared::Shared;
 use update::Edit;
 
@@ -29,6 +29,12 @@ pub struct Desired {
     pub schedules: BTreeMap<ScheduleKey, Arc<ScheduleObject>>,
     /// Schedules by the ETL they start, by name.
     pub schedules_of: BTreeMap<EtlKey, Vec<ScheduleKey>>,
+    /// Destinations of messages.
+    pub notifiers: BTreeMap<ObjectKey, Arc<NotifierObject>>,
+    /// What is told to whom.
+    pub alerts: BTreeMap<ObjectKey, Arc<AlertObject>>,
+    /// ETLs that promise to be fresh.
+    pub(crate) fresh: BTreeSet<EtlKey>,
     /// Schedules by what they wait for, by name.
     listeners: BTreeMap<String, Vec<ScheduleKey>>,
     /// Schedules whose ETL is not there, by that ETL.
@@ -97,12 +103,43 @@ pub struct ScheduleObject {
     pub file: Arc<str>,
 }
 
+/// A notifier in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotifierObject {
+    /// The spec.
+    pub notifier: Notifier,
+    /// The file it comes from.
+    pub file: Arc<str>,
+}
+
+/// An alert in force: an object of its own, or what `notify` of an ETL stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertObject {
+    /// The spec.
+    pub alert: Alert,
+    /// The file it comes from.
+    pub file: Arc<str>,
+}
+
 /// What a file brought.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ParsedBlob {
     blob: String,
     pub(crate) etls: Vec<Arc<EtlObject>>,
     pub(crate) schedules: Vec<Arc<ScheduleObject>>,
+    pub(crate) notifiers: Vec<Arc<NotifierObject>>,
+    pub(crate) alerts: Vec<Arc<AlertObject>>,
+}
+
+impl ParsedBlob {
+    /// Kinds and names of what it brought.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (ObjectKind, &ObjectKey)> {
+        let etls = self.etls.iter().map(|object| (ObjectKind::Etl, &object.etl.key));
+        let schedules = self.schedules.iter().map(|object| (ObjectKind::Schedule, &object.schedule.key));
+        let notifiers = self.notifiers.iter().map(|object| (ObjectKind::Notifier, &object.notifier.key));
+        let alerts = self.alerts.iter().map(|object| (ObjectKind::Alert, &object.alert.key));
+        etls.chain(schedules).chain(notifiers).chain(alerts)
+    }
 }
 
 impl Desired {
@@ -154,6 +191,11 @@ impl Desired {
         keys.into_iter().filter_map(|key| self.schedules.get(key))
     }
 
+    /// The notifier that a name means in a project.
+    pub(crate) fn notifier(&self, project: &Name, name: &Name) -> Option<ObjectKey> {
+        notifier_of(project, name, |key| self.notifiers.contains_key(key))
+    }
+
     /// All projects that have an ETL.
     pub fn projects(&self) -> Vec<Name> {
         let mut projects: Vec<Name> = self.etls.keys().map(|key| key.project.clone()).collect();
@@ -167,6 +209,17 @@ pub(crate) fn etl_key(schedule: &Schedule) -> EtlKey {
     EtlKey::new(schedule.key.project.clone(), schedule.etl.clone())
 }
 
+/// Whether an ETL has schedules, and none of them starts runs.
+pub fn is_suspended(desired: &Desired, recorded: &Recorded, etl: &EtlKey) -> bool {
+    let schedules = desired.schedules_of.get(etl).into_iter().flatten();
+    let mut all = schedules.filter_map(|key| desired.schedules.get(key)).peekable();
+    all.peek().is_some()
+        && all.all(|object| {
+            let record = recorded.schedule(&object.schedule.key);
+            object.schedule.suspend || record.is_some_and(|record| record.rare.suspension.is_some())
+        })
+}
+
 fn parse(
     path: &str,
     file: &AcceptedFile,
@@ -174,7 +227,7 @@ fn parse(
     shared: &mut Shared,
 ) -> ParsedBlob {
     let ParsedFile { objects, .. } = parse_file(path, file.text.as_bytes());
-    let mut parsed = ParsedBlob { blob: file.blob.clone(), etls: Vec::new(), schedules: Vec::new() };
+    let mut parsed = ParsedBlob { blob: file.blob.clone(), ..ParsedBlob::default() };
     let (path, commit): (Arc<str>, Arc<str>) = (path.into(), file.commit.as_str().into());
     for mut object in objects {
         shared.share(&mut object.value);
@@ -195,6 +248,13 @@ fn parse(
                 schedule,
                 file: path.clone(),
             })),
+            Object::Notifier(notifier) => {
+                let object = NotifierObject { notifier: *notifier, file: path.clone() };
+                parsed.notifiers.push(Arc::new(object));
+            }
+            Object::Alert(alert) => {
+                parsed.alerts.push(Arc::new(AlertObject { alert: *alert, file: path.clone() }));
+            }
         }
     }
     parsed.etls.shrink_to_fit();

@@ -28,7 +28,7 @@ pub fn schedule(lines: &str) -> Schedule {
     let parsed = parse_file("hello.etl.yaml", text.as_bytes());
     match parsed.objects.into_iter().next().map(|object| object.value) {
         Some(Object::Schedule(schedule)) => schedule,
-        Some(Object::Etl(_)) | None => panic!("{:?}", parsed.faults),
+        Some(Object::Etl(_) | Object::Notifier(_) | Object::Alert(_)) | None => panic!("{:?}", parsed.faults),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod name;
 pub mod observed;
 pub mod outcome;
 pub mod plan;
+pub mod problem;
 pub mod reason;
 pub mod recorded;
 pub mod rendered;

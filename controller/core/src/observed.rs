@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::ActionKey;
 use crate::backfill::Reprocess;
 use crate::name::{AttemptKey, BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
+use crate::problem::NoticeId;
 use crate::run::{LogSummary, NodeRef};
 use crate::source::Reading;
 use crate::spec::ParamValue;
@@ -30,10 +31,23 @@ pub struct Observed {
     pub requests: Vec<Request>,
     /// What git said since the last pass.
     pub readings: Vec<Reading>,
+    /// What came of messages since the last pass.
+    pub deliveries: Vec<Delivery>,
+    /// Messages that are being sent; they are not repeated.
+    pub telling: BTreeSet<NoticeId>,
     /// Actions that have not answered yet; they are not repeated.
     pub in_flight: BTreeSet<ActionKey>,
     /// Attempts whose log is followed → since when nothing was heard of them; none as long as the stream is not open.
     pub following: BTreeMap<AttemptKey, Option<Timestamp>>,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which.
+    pub notice: NoticeId,
+    /// Why it did not arrive, if it did not.
+    pub result: Result<(), String>,
 }
 
 /// Whether the Swarm answers.

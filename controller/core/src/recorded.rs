@@ -11,6 +11,7 @@ use crate::backfill::BackfillRecord;
 use crate::change::Change;
 use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
+use crate::problem::{Notice, NoticeId, Problem, ProblemKey};
 use crate::run::{Run, SpecHash, TaskRun};
 use crate::source::FileFaults;
 use crate::spec::Etl;
@@ -18,6 +19,7 @@ use crate::window::Windows;
 
 mod apply;
 mod apply_backfill;
+mod apply_problem;
 mod rare;
 mod schedule;
 
@@ -51,12 +53,31 @@ pub struct Recorded {
     pub backfills: BTreeMap<BackfillKey, BackfillRecord>,
     /// ETLs that somebody started anew without git.
     pub resets: BTreeMap<EtlKey, EtlReset>,
+    /// What is wrong, until its end was told.
+    pub problems: BTreeMap<ProblemKey, Problem>,
+    /// Messages under way.
+    pub notices: BTreeMap<NoticeId, Notice>,
+    /// When problems are to be looked at next.
+    pub watch: Watch,
     /// Schedules with decided ticks that the store does not know yet.
     pub unsaved_schedules: BTreeSet<ScheduleKey>,
     /// When each schedule is to be looked at next.
     pub agenda: Agenda,
     /// When everything was last looked at for retention.
     pub swept_at: Option<Timestamp>,
+}
+
+/// When problems are to be looked at next, beside whenever one changes. In memory only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// The generation of specs of which it is known who promises what.
+    pub generation: Option<u64>,
+    /// When the next ETL may be stale.
+    pub fresh_at: Option<Timestamp>,
+    /// The generation of specs by which people were told.
+    pub told_generation: Option<u64>,
+    /// When the next message may be due.
+    pub tell_at: Option<Timestamp>,
 }
 
 /// When schedules are due, so that a pass visits no other. In memory only.
@@ -196,6 +217,12 @@ pub struct Staged {
     pub new_backfills: BTreeSet<BackfillKey>,
     /// ETLs that somebody started anew.
     pub resets: BTreeMap<EtlKey, EtlReset>,
+    /// What is wrong.
+    pub problems: BTreeMap<ProblemKey, Option<Problem>>,
+    /// Messages under way.
+    pub notices: BTreeMap<NoticeId, Option<Notice>>,
+    /// When problems are to be looked at next.
+    pub watch: Option<Watch>,
     /// When schedules are due.
     pub agenda: BTreeMap<ScheduleKey, Option<Timestamp>>,
     /// The generation of specs that the agenda is built for, and the last schedule if it is not done.
@@ -238,6 +265,9 @@ impl Recorded {
             (self.agenda.generation, self.agenda.reached) = (Some(generation), reached);
         }
         self.swept_at = staged.swept_at.or(self.swept_at);
+        self.watch = staged.watch.unwrap_or(self.watch);
+        replace(&mut self.problems, staged.problems);
+        replace(&mut self.notices, staged.notices);
         for (key, at) in staged.agenda {
             self.agenda.set(key, at);
         }

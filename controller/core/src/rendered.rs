@@ -171,7 +171,7 @@ mod tests {
         let parsed = parse_file("hello.etl.yaml", text.as_bytes());
         match parsed.objects.into_iter().next().map(|object| object.value) {
             Some(Object::Etl(etl)) => etl,
-            Some(Object::Schedule(_)) | None => panic!("{:?}", parsed.faults),
+            Some(_) | None => panic!("{:?}", parsed.faults),
         }
     }
 

@@ -41,6 +41,18 @@ pub struct Blob {
     pub bytes: Vec<u8>,
 }
 
+impl FileFaults {
+    /// The first fault, with its place.
+    pub fn first_line(&self) -> String {
+        let more = self.faults.len().saturating_sub(1);
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        let first = self.faults.first();
+        first.map_or_else(String::new, |it| {
+            format!("{}:{}:{}: {}{more}", it.file, it.line, it.column, it.message)
+        })
+    }
+}
+
 /// What is wrong with a file, and which text that refers to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileFaults {

@@ -98,7 +98,7 @@ fn schedule(at: Time, zone: &TimeZone) -> Schedule {
     let parsed = parse_file("daily.etl.yaml", text.as_bytes());
     let found = parsed.objects.into_iter().find_map(|object| match object.value {
         Object::Schedule(schedule) => Some(schedule),
-        Object::Etl(_) => None,
+        Object::Etl(_) | Object::Notifier(_) | Object::Alert(_) => None,
     });
     let mut schedule = found.unwrap_or_else(|| panic!("{:?}", parsed.faults));
     if let When::Cron { zone: of_spec, .. } = &mut schedule.when {

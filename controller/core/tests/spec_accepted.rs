@@ -20,7 +20,7 @@ fn etl(spec: &str) -> Etl {
     let text = format!("apiVersion: etl.swarm/v1alpha1\nkind: ETL\nmetadata: {{name: a}}\nspec:\n{spec}\n");
     match objects(&text).remove(0) {
         Object::Etl(etl) => etl,
-        Object::Schedule(_) => panic!("not an ETL"),
+        other => panic!("not an ETL: {other:?}"),
     }
 }
 
@@ -37,7 +37,7 @@ fn schedule(lines: &str) -> Schedule {
     );
     match objects(&text).remove(0) {
         Object::Schedule(schedule) => schedule,
-        Object::Etl(_) => panic!("not a Schedule"),
+        other => panic!("not a Schedule: {other:?}"),
     }
 }
 

@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use etl_core::spec::{Object, all_schema, check_together, etl_schema, parse_file, schedule_schema};
+use etl_core::spec::{
+    Object, alert_schema, all_schema, check_together, etl_schema, notifier_schema, parse_file,
+    schedule_schema,
+};
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -142,7 +145,13 @@ fn every_key_of_the_schemas_is_documented() {
 
 #[test]
 fn the_schemas_in_crds_are_fresh() {
-    for (name, schema) in [("etl", etl_schema()), ("schedule", schedule_schema()), ("all", all_schema())] {
+    for (name, schema) in [
+        ("etl", etl_schema()),
+        ("schedule", schedule_schema()),
+        ("notifier", notifier_schema()),
+        ("alert", alert_schema()),
+        ("all", all_schema()),
+    ] {
         jsonschema::draft7::meta::validate(&schema).unwrap();
         let path = root().join(format!("crds/{name}.schema.json"));
         let expected = serde_json::to_string_pretty(&schema).unwrap() + "\n";

@@ -1,6 +1,8 @@
 //! Bad specs and what is said about them: line, column, code, message, cure. Every row reads as a sentence:
 //! "a task that … is told …". `tests/data/spec/faults.txt` holds how each is drawn; `UPDATE_SNAPSHOTS=1` writes it anew.
 
+#[path = "spec_faults/alerts.rs"]
+mod alerts;
 #[path = "spec_faults/clocks.rs"]
 mod clocks;
 #[path = "spec_faults/container.rs"]
@@ -48,6 +50,16 @@ fn tasks(lines: &str) -> String {
     )
 }
 
+/// A Notifier with this spec, which begins on line 4, in column 7.
+fn notifier(spec: &str) -> String {
+    format!("apiVersion: etl.swarm/v1alpha1\nkind: Notifier\nmetadata: {{name: a}}\nspec: {spec}\n")
+}
+
+/// An Alert with this spec, which begins on line 4, in column 7.
+fn alert(spec: &str) -> String {
+    notifier(spec).replace("Notifier", "Alert")
+}
+
 /// Lines of a Schedule's spec begin on line 6, in column 3.
 fn schedule(lines: &str) -> String {
     let lines = lines.replace('\n', "\n  ");
@@ -88,6 +100,8 @@ fn rows() -> Vec<Row> {
         triggers::rows(),
         webhooks::webhook_rows(),
         envelope::param_rows(),
+        alerts::notifier_rows(),
+        alerts::alert_rows(),
     ]
     .concat()
 }

@@ -12,12 +12,15 @@ pub enum Kind {
     Windows,
     Ticks,
     Backfills,
+    Problems,
+    Notifiers,
+    Alerts,
     Nodes,
     Sources,
 }
 
 /// Every kind: its path in the API, its singular, what people also call it, and its plural in sentences.
-const NAMES: [(Kind, &str, &str, &[&str], &str); 9] = [
+const NAMES: [(Kind, &str, &str, &[&str], &str); 12] = [
     (Kind::Etls, "etls", "etl", &[], "ETLs"),
     (Kind::Schedules, "schedules", "schedule", &["sched", "scheds"], "schedules"),
     (Kind::Runs, "runs", "run", &[], "runs"),
@@ -25,6 +28,9 @@ const NAMES: [(Kind, &str, &str, &[&str], &str); 9] = [
     (Kind::Windows, "windows", "window", &["win"], "windows"),
     (Kind::Ticks, "ticks", "tick", &[], "ticks"),
     (Kind::Backfills, "backfills", "backfill", &["bf"], "backfills"),
+    (Kind::Problems, "problems", "problem", &["pb"], "problems"),
+    (Kind::Notifiers, "notifiers", "notifier", &["nf"], "notifiers"),
+    (Kind::Alerts, "alerts", "alert", &["al"], "alerts"),
     (Kind::Nodes, "nodes", "node", &["no"], "nodes"),
     (Kind::Sources, "sources", "source", &["src"], "sources"),
 ];
@@ -62,6 +68,9 @@ impl Kind {
             Self::Windows => "Window",
             Self::Ticks => "Tick",
             Self::Backfills => "Backfill",
+            Self::Problems => "Problem",
+            Self::Notifiers => "Notifier",
+            Self::Alerts => "Alert",
             Self::Nodes => "Node",
             Self::Sources => "Source",
         }
@@ -81,7 +90,10 @@ impl Kind {
             | Self::Tasks
             | Self::Windows
             | Self::Ticks
-            | Self::Backfills => true,
+            | Self::Backfills
+            | Self::Problems
+            | Self::Notifiers
+            | Self::Alerts => true,
             Self::Nodes | Self::Sources => false,
         }
     }
@@ -93,7 +105,10 @@ impl Kind {
             Self::Windows => &["--gaps", "--failed", "--since"],
             Self::Ticks => &["--schedule", "--since"],
             Self::Backfills => &["--state", "--etl", "--active"],
-            Self::Etls | Self::Schedules | Self::Nodes | Self::Sources => &[],
+            Self::Problems => &["--etl"],
+            Self::Etls | Self::Schedules | Self::Notifiers | Self::Alerts | Self::Nodes | Self::Sources => {
+                &[]
+            }
         }
     }
 
@@ -105,8 +120,15 @@ impl Kind {
     /// Whether a name is that of one object, not of what it belongs to.
     pub fn is_one_by_name(self) -> bool {
         match self {
-            Self::Etls | Self::Schedules | Self::Runs | Self::Backfills | Self::Nodes | Self::Sources => true,
-            Self::Tasks | Self::Windows | Self::Ticks => false,
+            Self::Etls
+            | Self::Schedules
+            | Self::Runs
+            | Self::Backfills
+            | Self::Notifiers
+            | Self::Alerts
+            | Self::Nodes
+            | Self::Sources => true,
+            Self::Tasks | Self::Windows | Self::Ticks | Self::Problems => false,
         }
     }
 
@@ -145,7 +167,10 @@ mod tests {
     #[test]
     fn every_kind_is_known_by_its_names() {
         use Kind::*;
-        for kind in [Etls, Schedules, Runs, Tasks, Windows, Ticks, Backfills, Nodes, Sources] {
+        for kind in [
+            Etls, Schedules, Runs, Tasks, Windows, Ticks, Backfills, Problems, Notifiers, Alerts, Nodes,
+            Sources,
+        ] {
             assert_eq!(Kind::parse(kind.path()).ok(), Some(kind));
             assert_eq!(Kind::parse(kind.singular()).ok(), Some(kind));
         }

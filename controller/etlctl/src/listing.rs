@@ -67,7 +67,10 @@ impl Query {
             Kind::Etls | Kind::Schedules | Kind::Runs | Kind::Backfills => self.each_by_name(client).await,
             Kind::Tasks => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
             Kind::Ticks => self.ticks_by_name(client).await,
-            Kind::Windows | Kind::Nodes | Kind::Sources => self.only_named(self.list(client, None).await?),
+            Kind::Problems => self.only_named(self.list(client, Some(NAMED_MAX)).await?),
+            Kind::Windows | Kind::Notifiers | Kind::Alerts | Kind::Nodes | Kind::Sources => {
+                self.only_named(self.list(client, None).await?)
+            }
         }
     }
 
@@ -92,7 +95,14 @@ impl Query {
                 .maybe("state", states.as_ref())
                 .maybe("active", active.then_some(true))
                 .maybe("limit", limit),
-            Kind::Etls | Kind::Schedules | Kind::Windows | Kind::Nodes | Kind::Sources => route,
+            Kind::Problems => route.maybe("etl", etl.as_ref()).maybe("limit", limit),
+            Kind::Etls
+            | Kind::Schedules
+            | Kind::Windows
+            | Kind::Notifiers
+            | Kind::Alerts
+            | Kind::Nodes
+            | Kind::Sources => route,
         };
         let List { items, remaining, .. } = client.get(&route).await?;
         Ok(Found { kind: self.kind, items, remaining })

@@ -10,6 +10,7 @@ use etl_git::{Limits, Source, SourceConfig};
 use etl_store::{LogLimit, LogStore, STORE_FOLDER, SledStore};
 use etl_swarm::{RequestHook, Swarm, SwarmConfig, TlsFiles};
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
@@ -19,11 +20,13 @@ use crate::export::Export;
 use crate::listen::{Socket, bind_tcp, serve_tcp};
 use crate::logs::LogKeeper;
 use crate::metrics::{Metrics, Ops, Sizes};
+use crate::notify::{Files, Messenger};
 use crate::observer::{Chain, Observer};
 use crate::real::Real;
 use crate::settings::Settings;
 use crate::state::{State, refused};
 use crate::sync::Sync;
+use crate::world::CommitError;
 use crate::{clock, metrics, turn};
 
 /// The oldest engine that is supported.
@@ -58,13 +61,23 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
         let stop = stop.clone();
         async move { sync.run(&stop).await }
     });
+    tokio::spawn(world.messenger.clone().beat());
     tracing::info!(data_dir = %settings.data_dir.display(), "the controller runs");
-    let turned = turn::run(&*world, &world.state.wake, &world.metrics, &stop).await;
+    let turned = on_a_thread_of_its_own(world, stop.clone()).await;
     stop.cancel();
     for listener in listeners {
         let _ = listener.await;
     }
     turned.context("the controller stops: restart it once the store is well")
+}
+
+/// A pass over thousands of runs takes a while of CPU: on a thread that serves, what it has just woken would wait for its end, behind
+/// what came later.
+async fn on_a_thread_of_its_own(world: Arc<Real>, stop: CancellationToken) -> Result<(), CommitError> {
+    let runtime = Handle::current();
+    let turn = move || runtime.block_on(turn::run(&*world, &world.state.wake, &world.metrics, &stop));
+    let turned = tokio::task::spawn_blocking(turn).await;
+    turned.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 type Assembled = (Arc<Real>, Sync, Swarm, LogStore);
@@ -93,6 +106,9 @@ fn assemble(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Ass
         death,
         stop.clone(),
     );
+    let files = Files::of(settings);
+    let messenger = Messenger::new(state.clone(), log_store.clone(), metrics.clone(), files, stop.clone());
+    let messenger = Arc::new(messenger);
     let sync = Sync::new(source(settings)?, settings.git_period.unsigned_abs(), state.clone());
     let export = settings.export_dir.clone().map(|dir| {
         let controller = settings.controller_name.to_string();
@@ -104,6 +120,7 @@ fn assemble(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<Ass
         store,
         observer,
         actor: Arc::new(actor),
+        messenger,
         logs,
         metrics,
         policy: Arc::new(policy(settings)),

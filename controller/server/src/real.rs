@@ -7,6 +7,7 @@ use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
 use etl_core::name::RunKey;
 use etl_core::observed::{Observed, SwarmHealth};
+use etl_core::problem::Notice;
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::view::{Done, ErrorView};
@@ -18,8 +19,9 @@ use crate::clock;
 use crate::export::Export;
 use crate::logs::LogKeeper;
 use crate::metrics::Metrics;
+use crate::notify::Messenger;
 use crate::observer::Observer;
-use crate::state::State;
+use crate::state::{Left, State};
 use crate::world::{CommitError, World};
 
 /// The real world.
@@ -32,6 +34,8 @@ pub struct Real {
     pub observer: Arc<Observer>,
     /// Hands.
     pub actor: Arc<Actor>,
+    /// Voice.
+    pub messenger: Arc<Messenger>,
     /// Logs of attempts.
     pub logs: Arc<LogKeeper>,
     /// Counters of what changes.
@@ -52,6 +56,7 @@ impl World for Real {
     async fn observe(&self) -> Observed {
         // In this order: an action whose report is not in the inbox yet still counts as under way.
         let in_flight = self.actor.in_flight();
+        let telling = self.messenger.telling();
         // No tick is decided before the Swarm was asked once. New specs wait with them, until every schedule was looked at: an
         // edited one begins anew, and the ticks that the old one missed in an outage would be forgotten.
         let asked = self.observer.snapshot().swarm != SwarmHealth::Unknown;
@@ -59,7 +64,7 @@ impl World for Real {
         if asked && !looked {
             self.state.wake.notify_one();
         }
-        let (requests, reports, readings) = self.state.take_inbox(asked && looked);
+        let Left { requests, reports, readings, deliveries } = self.state.take_inbox(asked && looked);
         let snapshot = self.observer.snapshot();
         Observed {
             swarm: snapshot.swarm.clone(),
@@ -69,6 +74,8 @@ impl World for Real {
             reports,
             requests,
             readings,
+            deliveries,
+            telling,
             in_flight,
             following: self.logs.following(snapshot.up_since),
         }
@@ -123,6 +130,10 @@ impl World for Real {
             seen.passed_at = Some(clock::now());
         });
         self.passes.send_modify(|passes| *passes += 1);
+    }
+
+    fn tell(&self, notices: Vec<Notice>) {
+        self.messenger.tell(notices);
     }
 
     async fn act(&self, actions: Vec<Action>) {

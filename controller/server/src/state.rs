@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use etl_core::desired::Desired;
-use etl_core::observed::{Node, Report, Request, SwarmHealth, Verb};
+use etl_core::observed::{Delivery, Node, Report, Request, SwarmHealth, Verb};
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::source::Reading;
@@ -58,6 +58,20 @@ struct Inbox {
     waiting: BTreeMap<u64, oneshot::Sender<RequestResult>>,
     reports: Vec<Report>,
     readings: Vec<Reading>,
+    deliveries: Vec<Delivery>,
+}
+
+/// What was left for a pass.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// What people and programs ask for.
+    pub requests: Vec<Request>,
+    /// Answers to actions.
+    pub reports: Vec<Report>,
+    /// What git said.
+    pub readings: Vec<Reading>,
+    /// What came of messages.
+    pub deliveries: Vec<Delivery>,
 }
 
 impl State {
@@ -138,6 +152,12 @@ impl State {
         self.wake.notify_one();
     }
 
+    /// Leaves what came of a message for the next pass.
+    pub fn deliver(&self, delivery: Delivery) {
+        self.inbox().deliveries.push(delivery);
+        self.wake.notify_one();
+    }
+
     /// Leaves what git said for the next pass.
     pub fn read(&self, reading: Reading) {
         self.inbox().readings.push(reading);
@@ -145,11 +165,15 @@ impl State {
     }
 
     /// Takes what was left for this pass; what git said stays unless `with_readings`.
-    pub fn take_inbox(&self, with_readings: bool) -> (Vec<Request>, Vec<Report>, Vec<Reading>) {
+    pub fn take_inbox(&self, with_readings: bool) -> Left {
         let mut inbox = self.inbox();
-        let Inbox { requests, reports, readings, .. } = &mut *inbox;
-        let readings = if with_readings { std::mem::take(readings) } else { Vec::new() };
-        (std::mem::take(requests), std::mem::take(reports), readings)
+        let readings = if with_readings { std::mem::take(&mut inbox.readings) } else { Vec::new() };
+        Left {
+            requests: std::mem::take(&mut inbox.requests),
+            reports: std::mem::take(&mut inbox.reports),
+            readings,
+            deliveries: std::mem::take(&mut inbox.deliveries),
+        }
     }
 
     fn inbox(&self) -> std::sync::MutexGuard<'_, Inbox> {
@@ -175,7 +199,7 @@ mod tests {
         let run = |etl| Verb::Run { etl, params: BTreeMap::new(), window: None };
         let ask = |etl| state.ask("same".into(), "ann".into(), run(etl));
         let pass = async {
-            let (requests, _, _) = state.take_inbox(true);
+            let requests = state.take_inbox(true).requests;
             assert_eq!(requests.len(), 2, "both are left for one pass");
             for request in requests {
                 let Verb::Run { etl, .. } = request.verb else { panic!("{:?}", request.verb) };
@@ -197,7 +221,7 @@ mod tests {
         let error = SourceError { reason: "RemoteUnavailable".into(), message: String::new(), at };
         state.read(Reading { at, allow_prune: false, result: Err(error) });
         for (with_readings, expected) in [(false, 0), (true, 1), (true, 0)] {
-            let (_, _, readings) = state.take_inbox(with_readings);
+            let readings = state.take_inbox(with_readings).readings;
             assert_eq!(readings.len(), expected, "taken with readings: {with_readings}");
         }
     }

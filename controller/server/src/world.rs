@@ -5,6 +5,7 @@ use etl_core::change::Change;
 use etl_core::desired::Desired;
 use etl_core::observed::Observed;
 use etl_core::plan::{Plan, plan};
+use etl_core::problem::Notice;
 use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::view::{Done, ErrorView};
@@ -28,6 +29,9 @@ pub trait World: Sync {
     /// Tells people what came of their requests, and why the rest waits. Only after the commit.
     fn explain(&self, reasons: Vec<Reason>, answers: Vec<(u64, Result<Done, ErrorView>)>);
 
+    /// Starts to send messages to people. What came of them comes back with a later observation.
+    fn tell(&self, notices: Vec<Notice>);
+
     /// Starts actions side by side, within limits. Their answers come back with a later observation.
     fn act(&self, actions: Vec<Action>) -> impl Future<Output = ()> + Send;
 }
@@ -45,12 +49,13 @@ pub struct CommitError {
 pub async fn reconcile(world: &impl World) -> Result<Option<Timestamp>, CommitError> {
     let observed = world.observe().await;
     let now = world.now();
-    let Plan { changes, actions, reasons, answers, wake_at } =
+    let Plan { changes, actions, notices, reasons, answers, wake_at } =
         world.read(|desired, recorded| plan(desired, &observed, recorded, now));
     if !changes.is_empty() {
         world.commit(changes).await?; // Intent is durable before anything is done.
     }
     world.explain(reasons, answers);
     world.act(actions).await; // What fails is seen and planned afresh.
+    world.tell(notices);
     Ok(wake_at)
 }

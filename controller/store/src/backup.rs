@@ -161,6 +161,9 @@ pub(crate) fn each_record<E: From<Fault>>(
         specs,
         backfills,
         resets,
+        problems,
+        notices,
+        watch: _,
         unsaved_schedules: _,
         agenda: _,
         swept_at: _,
@@ -176,6 +179,12 @@ pub(crate) fn each_record<E: From<Fault>>(
     }
     for (path, file) in files {
         put(encoding::put(format!("file/{path}"), file))?;
+    }
+    for (id, notice) in notices {
+        put(encoding::put(format!("notice/{id}"), notice))?;
+    }
+    for (key, problem) in problems {
+        put(encoding::put(encoding::problem_subject(key), problem))?;
     }
     for (key, ledger) in ledgers {
         for (subject, end) in encoding::windows_of(key, ledger) {

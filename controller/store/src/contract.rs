@@ -299,7 +299,7 @@ fn a_newer_layout_is_refused<P: Place>() {
         entries.extend(newer);
     });
     let error = place.load().unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
     assert!(error.to_string().contains("start the newer controller"), "{error}");
 }
 

@@ -6,6 +6,8 @@
 //! counters                         numbers that only rise
 //! backfill/<project>/<name>        what a backfill is to do; never changes
 //! file/<path>                      a spec file in force
+//! notice/<id>                      a message under way
+//! problem/<hash of its key>        what is wrong, and who was told
 //! progress/<project>/<name>        how far a backfill is
 //! reset/<project>/<etl>            an ETL that somebody started anew
 //! ledger/<project>/<etl>/<version> the windows of a version of an ETL
@@ -22,7 +24,8 @@ use std::sync::Arc;
 
 use etl_core::backfill::{BackfillRecord, Progress};
 use etl_core::ledger::LedgerKey;
-use etl_core::name::{BackfillKey, Name, ObjectKey, RunKey};
+use etl_core::name::{BackfillKey, Name, ObjectKey, RunKey, base32_hash};
+use etl_core::problem::{Problem, ProblemKey};
 use etl_core::recorded::{Recorded, Staged};
 use etl_core::run::{Run, TaskRun};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,8 +36,9 @@ mod windows;
 use chunks::{open, seal, split};
 pub(crate) use windows::{upgrade, windows_of};
 
-/// The version of the layout. Raised when an older controller could not read what this one writes. Before 2, a ledger was one record.
-pub(crate) const SCHEMA: u32 = 2;
+/// The version of the layout. Raised when an older controller could not read what this one writes. Before 2, a ledger was one record;
+/// before 3, there were neither problems nor notices.
+pub(crate) const SCHEMA: u32 = 3;
 /// JSON in one value. sled puts a page that outgrows a quarter of a segment, 128 KiB, into a file of its own, which
 /// it never syncs; a page holds up to 17 values, and 17 of these stay below.
 const CHUNK_BYTES: usize = 6 * 1024;
@@ -98,10 +102,21 @@ pub(crate) fn edits(staged: &Staged) -> Result<Vec<Edit>, Fault> {
     for (key, record) in &staged.backfills {
         edit_backfill(&mut edits, staged, key, record.as_ref())?;
     }
+    for (key, problem) in &staged.problems {
+        edits.push(replace(problem_subject(key), problem.as_ref())?);
+    }
+    for (id, notice) in &staged.notices {
+        edits.push(replace(format!("notice/{id}"), notice.as_ref())?);
+    }
     for (key, run) in &staged.runs {
         edit_run(&mut edits, staged, key, run.as_ref())?;
     }
     Ok(edits)
+}
+
+/// Its parts may hold anything: paths, and what nodes are called.
+pub(crate) fn problem_subject(key: &ProblemKey) -> String {
+    format!("problem/{}", base32_hash(&key.to_string(), 26))
 }
 
 fn edit_backfill(
@@ -300,6 +315,16 @@ pub(crate) fn place(recorded: &mut Recorded, subject: &str, json: &[u8]) -> Resu
             let record = recorded.backfills.get_mut(&key);
             record.ok_or_else(|| corrupt(subject, "its backfill is missing"))?.progress =
                 parse(subject, json)?;
+        }
+        Some(("problem", _)) => {
+            let problem: Problem = parse(subject, json)?;
+            if problem_subject(&problem.key) != subject {
+                return Err(corrupt(subject, "it names another problem"));
+            }
+            recorded.problems.insert(problem.key.clone(), problem);
+        }
+        Some(("notice", id)) => {
+            recorded.notices.insert(id.into(), parse(subject, json)?);
         }
         Some(("spec", hash)) => {
             recorded.specs.insert(hash.into(), Arc::new(parse(subject, json)?));

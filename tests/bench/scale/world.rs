@@ -11,6 +11,7 @@ use etl_core::action::Action;
 use etl_core::change::Change;
 use etl_core::desired::{Desired, Policy};
 use etl_core::observed::{Observed, SwarmHealth};
+use etl_core::problem::Notice;
 use etl_core::reason::Reason;
 use etl_core::recorded::{Recorded, Staged};
 use etl_core::source::{Blob, Reading, Tree};
@@ -123,6 +124,8 @@ pub fn tree(commit: u64, files: impl Iterator<Item = (String, String)>) -> Tree 
 }
 
 impl World for Memory {
+    fn tell(&self, _: Vec<Notice>) {}
+
     fn now(&self) -> Timestamp {
         self.held().now
     }

@@ -7,6 +7,7 @@ impl Change {
     /// or go along with the next durable change of the same record.
     pub fn is_durable(&self) -> bool {
         match self {
+            Self::Telling(telling) => telling.is_durable(),
             Self::SourceRead(_)
             | Self::ScheduleDecided { .. }
             | Self::TickMissed { .. }
@@ -15,6 +16,7 @@ impl Change {
             | Self::AgendaBuilt { .. }
             | Self::AgendaReached { .. }
             | Self::Swept { .. }
+            | Self::Watched { .. }
             | Self::TaskEligible { .. }
             | Self::TaskStuck { .. }
             | Self::AttemptDelayed { .. }

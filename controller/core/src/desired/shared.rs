@@ -39,6 +39,8 @@ impl Shared {
                     crons.shrink_to_fit();
                 }
             }
+            // There are few of them.
+            Object::Notifier(_) | Object::Alert(_) => {}
         }
     }
 

@@ -98,12 +98,19 @@ impl Desired {
             remove_from(&mut self.waiting, &etl, |known| Arc::ptr_eq(known, object));
             touched.insert(key.clone());
         }
+        for object in &old.notifiers {
+            self.notifiers.remove(&object.notifier.key);
+        }
+        for object in &old.alerts {
+            self.alerts.remove(&object.alert.key);
+        }
         for object in &old.etls {
             let key = &object.etl.key;
             if !self.etls.get(key).is_some_and(|known| Arc::ptr_eq(known, object)) {
                 continue;
             }
             self.etls.remove(key);
+            self.fresh.remove(key);
             for schedule in self.schedules_of.remove(key).unwrap_or_default() {
                 if let Some(object) = self.schedules.remove(&schedule) {
                     self.forget_listener(&object);
@@ -118,9 +125,18 @@ impl Desired {
         for object in &new.etls {
             let key = &object.etl.key;
             self.is_tangled |= self.etls.insert(key.clone(), object.clone()).is_some();
+            if object.etl.expect.freshness.is_some() {
+                self.fresh.insert(key.clone());
+            }
             for waiting in self.waiting.remove(key).unwrap_or_default() {
                 self.add_schedule(key, waiting, touched);
             }
+        }
+        for object in &new.notifiers {
+            self.is_tangled |= self.notifiers.insert(object.notifier.key.clone(), object.clone()).is_some();
+        }
+        for object in &new.alerts {
+            self.is_tangled |= self.alerts.insert(object.alert.key.clone(), object.clone()).is_some();
         }
         for object in &new.schedules {
             let etl = etl_key(&object.schedule);
@@ -167,11 +183,17 @@ impl Desired {
         *self = Self { generation, policy, resets, ..Self::default() };
         let etls = files.values().flat_map(|parsed| &parsed.etls);
         self.etls = etls.map(|object| (object.etl.key.clone(), object.clone())).collect();
+        let fresh = self.etls.values().filter(|object| object.etl.expect.freshness.is_some());
+        self.fresh = fresh.map(|object| object.etl.key.clone()).collect();
         let mut touched = BTreeSet::new();
         for parsed in files.values() {
-            let schedules =
-                ParsedBlob { blob: String::new(), etls: Vec::new(), schedules: parsed.schedules.clone() };
-            self.put_in(&schedules, &mut touched);
+            let others = ParsedBlob {
+                schedules: parsed.schedules.clone(),
+                notifiers: parsed.notifiers.clone(),
+                alerts: parsed.alerts.clone(),
+                ..ParsedBlob::default()
+            };
+            self.put_in(&others, &mut touched);
         }
         self.note_misfits(&touched);
         (self.files, self.is_tangled) = (files, true);

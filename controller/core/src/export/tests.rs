@@ -153,7 +153,7 @@ pub(super) fn spec(key: &EtlKey) -> crate::spec::Etl {
     let parsed = crate::spec::parse_file("a.etl.yaml", text.as_bytes());
     match parsed.objects.into_iter().next().map(|object| object.value) {
         Some(crate::spec::Object::Etl(etl)) => etl,
-        Some(crate::spec::Object::Schedule(_)) | None => panic!("{:?}", parsed.faults),
+        Some(_) | None => panic!("{:?}", parsed.faults),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::desired::Desired;
 use crate::name::ObjectKey;
 use crate::recorded::{AcceptedFile, SourceStatus};
 use crate::source::{FileFaults, Reading, Tree};
-use crate::spec::{Etl, Fault, Object, ObjectKind, ParsedFile, Schedule, parse_file};
+use crate::spec::{Alert, Etl, Fault, Object, ObjectKind, ParsedFile, Schedule, parse_file};
 
 pub(super) fn take_readings(draft: &mut Draft) {
     let observed = draft.observed;
@@ -67,6 +67,8 @@ pub(super) struct Judged {
 pub(super) struct News {
     pub etls: Vec<Etl>,
     pub schedules: Vec<Schedule>,
+    pub notifiers: Vec<ObjectKey>,
+    pub alerts: Vec<Alert>,
 }
 
 pub(super) type KindAndKey = (ObjectKind, ObjectKey);
@@ -82,6 +84,8 @@ impl News {
                     news.etls.push(etl);
                 }
                 Object::Schedule(schedule) => news.schedules.push(schedule),
+                Object::Notifier(notifier) => news.notifiers.push(notifier.key),
+                Object::Alert(alert) => news.alerts.push(*alert),
             }
         }
         news
@@ -89,7 +93,10 @@ impl News {
 
     pub fn keys(&self) -> impl Iterator<Item = (ObjectKind, &ObjectKey)> {
         let etls = self.etls.iter().map(|etl| (ObjectKind::Etl, &etl.key));
-        etls.chain(self.schedules.iter().map(|schedule| (ObjectKind::Schedule, &schedule.key)))
+        let schedules = self.schedules.iter().map(|schedule| (ObjectKind::Schedule, &schedule.key));
+        let notifiers = self.notifiers.iter().map(|key| (ObjectKind::Notifier, key));
+        let alerts = self.alerts.iter().map(|alert| (ObjectKind::Alert, &alert.key));
+        etls.chain(schedules).chain(notifiers).chain(alerts)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::name::{AttemptKey, EtlKey, Name, RunKey};
 use crate::observed::{Sighting, SwarmTaskState};
 use crate::outcome::Outcome;
 use crate::run::{AttemptEnd, Run, TaskRun, Trigger};
-use crate::spec::{Etl, OnNodeLost, Task};
+use crate::spec::{Etl, Expect, OnNodeLost, Task};
 use crate::window::Window;
 
 /// Anybody can write a label. We count on from the numbers of what we adopt, so those that no counting reaches are not ours.
@@ -149,6 +149,8 @@ fn unknown_etl(key: &EtlKey, version: u32, tasks: &[Name]) -> Etl {
         params: IndexMap::new(),
         timeout: None,
         max_active_runs: None,
+        expect: Expect::default(),
+        notify: Vec::new(),
         tasks: tasks.iter().map(|task| (task.clone(), unknown_task())).collect(),
     }
 }

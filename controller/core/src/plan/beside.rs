@@ -11,7 +11,7 @@ use crate::recorded::AcceptedFile;
 use crate::source::Tree;
 use crate::spec::{
     Elsewhere, Etl, Fault, ObjectKind, ParsedFile, Schedule, Starts, When, add_starts, check_among,
-    params_fit, parse_file, producers, way_back,
+    notifier_of, params_fit, parse_file, producers, way_back,
 };
 
 /// New files beside those that stay in force.
@@ -30,7 +30,8 @@ impl Beside<'_> {
     /// How many objects are in force.
     pub fn objects_before(&self) -> usize {
         let waiting: usize = self.desired.waiting.values().map(Vec::len).sum();
-        self.desired.etls.len() + self.desired.schedules.len() + waiting
+        let telling = self.desired.notifiers.len() + self.desired.alerts.len();
+        self.desired.etls.len() + self.desired.schedules.len() + waiting + telling
     }
 
     /// Objects in force that would be there no more, with their files.
@@ -39,11 +40,8 @@ impl Beside<'_> {
         let mut gone = BTreeMap::new();
         for path in self.leaving() {
             let Some(brought) = self.desired.brought_by(path) else { continue };
-            let etls = brought.etls.iter().map(|object| (ObjectKind::Etl, &object.etl.key));
-            let schedules =
-                brought.schedules.iter().map(|object| (ObjectKind::Schedule, &object.schedule.key));
-            for (kind, key) in etls.chain(schedules).filter(|object| !after.contains(object)) {
-                gone.insert((kind, key.clone()), path.clone());
+            for object in brought.keys().filter(|object| !after.contains(object)) {
+                gone.insert((object.0, object.1.clone()), path.clone());
             }
         }
         gone
@@ -100,7 +98,38 @@ impl Beside<'_> {
         let faulty = staying.filter(|object| !self.is_sound(&etls, &object.schedule));
         suspects.extend(faulty.map(|object: &Arc<ScheduleObject>| &*object.file));
         suspects.extend(self.circling(&etls));
+        suspects.extend(self.telling_nobody());
         suspects
+    }
+
+    /// Files that name a notifier which nobody has. Those that stay are looked at only when a notifier goes.
+    fn telling_nobody(&self) -> BTreeSet<&str> {
+        let known = self.notifiers();
+        let is_told = |project: &Name, notify: &[Name]| {
+            notify.iter().all(|name| notifier_of(project, name, |key| known.contains(key)).is_some())
+        };
+        let is_heard = |news: &News| {
+            news.etls.iter().all(|etl| is_told(&etl.key.project, &etl.notify))
+                && news.alerts.iter().all(|alert| is_told(&alert.key.project, &alert.notify))
+        };
+        let new = self.news.iter().filter(|(_, news)| !is_heard(news)).map(|(path, _)| path.as_str());
+        let mut files: BTreeSet<&str> = new.collect();
+        if self.desired.notifiers.keys().all(|key| known.contains(key)) {
+            return files;
+        }
+        let etls = self.desired.etls.values().filter(|it| !is_told(&it.etl.key.project, &it.etl.notify));
+        let alerts =
+            self.desired.alerts.values().filter(|it| !is_told(&it.alert.key.project, &it.alert.notify));
+        let staying = etls.map(|it| &*it.file).chain(alerts.map(|it| &*it.file));
+        files.extend(staying.filter(|file| self.stays(file)));
+        files
+    }
+
+    /// All notifiers that will be there.
+    fn notifiers(&self) -> BTreeSet<&ObjectKey> {
+        let staying = self.desired.notifiers.iter().filter(|(_, object)| self.stays(&object.file));
+        let new = self.news.values().flat_map(|news| &news.notifiers);
+        staying.map(|(key, _)| key).chain(new).collect()
     }
 
     /// Files of schedules that start what they wait for, by way of others, with the makers of the datasets between them. Looked
@@ -178,6 +207,8 @@ impl Beside<'_> {
                     .or_else(|| waiting().find(|object| object.schedule.key == *key))
                     .map(|object| &*object.file)
             }
+            ObjectKind::Notifier => self.desired.notifiers.get(key).map(|object| &*object.file),
+            ObjectKind::Alert => self.desired.alerts.get(key).map(|object| &*object.file),
         };
         home.filter(|file| self.stays(file))
     }
@@ -214,5 +245,9 @@ impl Elsewhere for Others<'_> {
         let staying = self.beside.desired.etls.values().filter(|object| self.beside.stays(&object.file));
         let all = news.chain(staying.map(|object| &object.etl.key));
         all.filter(|key| key.project == *project).map(|key| &key.name).collect()
+    }
+
+    fn notifiers(&self) -> BTreeSet<&ObjectKey> {
+        self.beside.notifiers()
     }
 }

@@ -14,8 +14,9 @@ use crate::desired::Desired;
 use crate::ledger::{Ledger, LedgerKey};
 use crate::name::{BackfillKey, EtlKey, Name, RunKey, ScheduleKey};
 use crate::observed::{Node, Observed};
+use crate::problem::{Notice, Problem, ProblemKey};
 use crate::reason::{Reason, WaitsFor};
-use crate::recorded::{EtlReset, Recorded, ScheduleRecord, SourceStatus, Staged};
+use crate::recorded::{EtlReset, Recorded, ScheduleRecord, SourceStatus, Staged, Watch};
 use crate::run::{Run, TaskRun};
 use crate::spec::Etl;
 
@@ -171,6 +172,48 @@ impl<'a> Draft<'a> {
     pub fn is_planned_by_now(&self, key: &ScheduleKey) -> bool {
         let staged = self.staged.agenda.get(key);
         staged.is_none_or(|at| at.is_some_and(|at| at <= self.now))
+    }
+
+    /// A problem, with what this plan made of it.
+    pub fn problem(&self, key: &ProblemKey) -> Option<&Problem> {
+        match self.staged.problems.get(key) {
+            Some(staged) => staged.as_ref(),
+            None => self.recorded.problems.get(key),
+        }
+    }
+
+    /// All problems, with what this plan made of them.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        let recorded =
+            self.recorded.problems.iter().filter(|(key, _)| !self.staged.problems.contains_key(*key));
+        recorded.map(|(_, problem)| problem).chain(self.staged.problems.values().flatten())
+    }
+
+    /// A message under way.
+    pub fn notice(&self, id: &str) -> Option<&Notice> {
+        match self.staged.notices.get(id) {
+            Some(staged) => staged.as_ref(),
+            None => self.recorded.notices.get(id),
+        }
+    }
+
+    /// All messages under way, with what this plan made of them.
+    pub fn notices(&self) -> impl Iterator<Item = &Notice> {
+        let recorded = self.recorded.notices.iter().filter(|(id, _)| !self.staged.notices.contains_key(*id));
+        recorded.map(|(_, notice)| notice).chain(self.staged.notices.values().flatten())
+    }
+
+    /// When problems are to be looked at next.
+    pub fn watch(&self) -> Watch {
+        self.staged.watch.unwrap_or(self.recorded.watch)
+    }
+
+    pub fn set_watch(&mut self, set: impl FnOnce(&mut Watch)) {
+        let mut watch = self.watch();
+        set(&mut watch);
+        if watch != self.watch() {
+            self.change(Change::Watched { watch });
+        }
     }
 
     pub fn source(&self) -> SourceStatus {

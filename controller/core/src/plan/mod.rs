@@ -19,6 +19,7 @@ mod flow;
 mod newest;
 mod placement;
 pub mod preview;
+mod problem;
 mod report;
 mod request;
 mod retention;
@@ -41,6 +42,7 @@ use crate::action::Action;
 use crate::change::Change;
 use crate::desired::Desired;
 use crate::observed::Observed;
+use crate::problem::Notice;
 use crate::reason::Reason;
 use crate::recorded::Recorded;
 use crate::view::{Done, ErrorView};
@@ -54,6 +56,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// To be done afterwards. What fails is seen and planned afresh.
     pub actions: Vec<Action>,
+    /// Messages to people that are due. Each comes again until it is known to have arrived.
+    pub notices: Vec<Notice>,
     /// Why what did not happen did not.
     pub reasons: Vec<Reason>,
     /// Ticket of a request → its answer, to be given once the changes are durable.
@@ -74,6 +78,7 @@ pub fn plan(desired: &Desired, observed: &Observed, recorded: &Recorded, now: Ti
     backfill::advance(&mut draft);
     admission::admit(&mut draft);
     stuck::mark(&mut draft);
+    problem::watch(&mut draft);
     actions::outstanding(&mut draft);
     retention::sweep(&mut draft);
     draft.finish()

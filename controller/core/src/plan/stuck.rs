@@ -16,7 +16,7 @@ use crate::spec::Task;
 /// A Swarm task without a node for this long is worth a word.
 const PENDING_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// A Swarm that does not answer for this long holds up every live attempt.
-const SWARM_SILENT_MAX: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const SWARM_SILENT_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// A task of a run that is not over, and why it stands still, if it does.
 pub(super) struct Judged {

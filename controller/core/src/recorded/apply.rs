@@ -35,6 +35,8 @@ impl Staged {
                 self.agenda_reached = Some((*generation, Some(schedule.clone())));
             }
             Change::Swept { at } => self.swept_at = Some(*at),
+            Change::Watched { watch } => self.watch = Some(*watch),
+            Change::Telling(telling) => self.apply_to_problem(recorded, telling),
             Change::ScheduleAnchored { .. }
             | Change::ScheduleDecided { .. }
             | Change::TickMissed { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::alert::{read_expect, read_notify};
 use super::decode::{Decoder, Fields, Slot};
 use super::fault::{BAD_PARAM, WRONG_TYPE, quote};
 use super::file::{Identity, Located, Object};
@@ -45,6 +46,10 @@ pub(super) fn read_etl(
         .slot("version")
         .and_then(|slot| decoder.integer(&slot, 1..=VERSION_MAX))
         .and_then(|version| u32::try_from(version).ok());
+    let expect = fields.slot("expect").map(|slot| read_expect(decoder, &slot)).unwrap_or_default();
+    let mut marks = BTreeMap::new();
+    let notify =
+        fields.slot("notify").map(|slot| read_notify(decoder, &slot, &mut marks)).unwrap_or_default();
     let Some(key) = identity.key.clone() else { return Vec::new() };
     let labels = identity.labels.clone();
     let etl = Etl {
@@ -57,10 +62,12 @@ pub(super) fn read_etl(
         params,
         timeout,
         max_active_runs,
+        expect,
+        notify,
         tasks,
     };
     let at = decoder.place(&identity.at);
-    let etl = Located { value: Object::Etl(etl), at, marks: BTreeMap::new() };
+    let etl = Located { value: Object::Etl(etl), at, marks };
     std::iter::once(etl).chain(schedule.flatten()).collect()
 }
 

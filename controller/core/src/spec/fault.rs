@@ -32,7 +32,7 @@ pub struct Fault {
 }
 
 /// Every code a fault can have, and what it stands for. A code is never given a second meaning.
-pub const CODES: [(&str, &str); 41] = [
+pub const CODES: [(&str, &str); 44] = [
     (TOO_BIG, "the file or what it expands to is over a limit of size, depth or number"),
     (NOT_TEXT, "the file is not UTF-8, or holds control characters"),
     (SYNTAX, "the file is not YAML"),
@@ -58,6 +58,7 @@ pub const CODES: [(&str, &str); 41] = [
     (CYCLE, "tasks depend on each other in a circle"),
     (UNKNOWN_ETL, "a Schedule names an ETL that does not exist"),
     (BAD_PARAM, "a parameter is wrong"),
+    (UNKNOWN_NOTIFIER, "a notifier is named that does not exist"),
     (BAD_DURATION, "a duration cannot be read"),
     (BAD_BYTES, "an amount of bytes cannot be read"),
     (BAD_CPUS, "a number of CPUs cannot be read"),
@@ -74,6 +75,8 @@ pub const CODES: [(&str, &str); 41] = [
     (BAD_ENVIRONMENT, "an environment variable cannot be set"),
     (BAD_COMMAND, "a command, entrypoint or script cannot be run"),
     (BAD_PLACEMENT, "a placement cannot be understood"),
+    (BAD_NOTIFIER, "a Notifier has no destination or too many"),
+    (BAD_ALERT, "an Alert makes no sense"),
 ];
 
 pub(super) const TOO_BIG: &str = "E001";
@@ -101,6 +104,7 @@ pub(super) const UNKNOWN_TASK: &str = "E033";
 pub(super) const CYCLE: &str = "E034";
 pub(super) const UNKNOWN_ETL: &str = "E035";
 pub(super) const BAD_PARAM: &str = "E036";
+pub(super) const UNKNOWN_NOTIFIER: &str = "E037";
 pub(super) const BAD_DURATION: &str = "E040";
 pub(super) const BAD_BYTES: &str = "E041";
 pub(super) const BAD_CPUS: &str = "E042";
@@ -117,6 +121,8 @@ pub(super) const BAD_IMAGE: &str = "E064";
 pub(super) const BAD_ENVIRONMENT: &str = "E065";
 pub(super) const BAD_COMMAND: &str = "E066";
 pub(super) const BAD_PLACEMENT: &str = "E067";
+pub(super) const BAD_NOTIFIER: &str = "E070";
+pub(super) const BAD_ALERT: &str = "E071";
 
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

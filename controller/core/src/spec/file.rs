@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::alert::read_alert;
 use super::decode::{Decoder, Slot};
 use super::etl::read_etl;
 use super::fault::{
     ENVELOPE, Fault, NOT_TEXT, NOT_YET, Span, TOO_BIG, UNKNOWN_WORD, WRONG_PROJECT, WRONG_TYPE, quote,
 };
 use super::model::Etl;
+use super::model_alert::{Alert, Notifier};
 use super::model_schedule::Schedule;
 use super::nearest::did_you_mean;
 use super::node::Node;
+use super::notifier::read_notifier;
 use super::schedule::read_schedule;
 use super::tables::{API_VERSION, KINDS_NOT_YET, KINDS_OF_THE_SYSTEM, METADATA};
 use super::tree;
@@ -42,6 +45,10 @@ pub enum Object {
     Etl(Etl),
     /// Of kind `Schedule`, or the `schedule:` of an ETL.
     Schedule(Schedule),
+    /// Of kind `Notifier`.
+    Notifier(Box<Notifier>),
+    /// Of kind `Alert`.
+    Alert(Box<Alert>),
 }
 
 /// The kinds of [`Object`].
@@ -51,14 +58,23 @@ pub enum ObjectKind {
     Etl,
     /// `Schedule`.
     Schedule,
+    /// `Notifier`.
+    Notifier,
+    /// `Alert`.
+    Alert,
 }
 
 impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Etl, Self::Schedule, Self::Notifier, Self::Alert];
+
     /// The kind as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Etl => "ETL",
             Self::Schedule => "Schedule",
+            Self::Notifier => "Notifier",
+            Self::Alert => "Alert",
         }
     }
 }
@@ -69,6 +85,8 @@ impl Object {
         match self {
             Self::Etl(_) => ObjectKind::Etl,
             Self::Schedule(_) => ObjectKind::Schedule,
+            Self::Notifier(_) => ObjectKind::Notifier,
+            Self::Alert(_) => ObjectKind::Alert,
         }
     }
 
@@ -77,6 +95,8 @@ impl Object {
         match self {
             Self::Etl(etl) => &etl.key,
             Self::Schedule(schedule) => &schedule.key,
+            Self::Notifier(notifier) => &notifier.key,
+            Self::Alert(alert) => &alert.key,
         }
     }
 }
@@ -171,6 +191,8 @@ fn read_object(
     let objects = match kind {
         ObjectKind::Etl => read_etl(decoder, &slot, &identity),
         ObjectKind::Schedule => read_schedule(decoder, &slot, &identity),
+        ObjectKind::Notifier => read_notifier(decoder, &slot, &identity),
+        ObjectKind::Alert => read_alert(decoder, &slot, &identity),
     };
     if decoder.fault_count() == faults_before && !is_flawed {
         file.objects.extend(objects);
@@ -186,14 +208,13 @@ fn read_kind(decoder: &mut Decoder<'_>, root: &Node) -> Option<ObjectKind> {
         return decoder.wrong_type(&slot, "a mapping with `apiVersion` and `kind`", Some(&help));
     }
     let Some(entry) = root.entries().iter().find(|entry| *entry.key == *"kind") else {
-        let help = "write `kind: ETL` or `kind: Schedule`";
+        let help = "write `kind: ETL`, or Schedule, Notifier or Alert";
         decoder.fault(ENVELOPE, &root.span, "the document has no `kind`", Some(help));
         return None;
     };
     let slot = Slot::of_entry(entry);
     let text = decoder.text(&slot)?;
-    let kinds = [ObjectKind::Etl, ObjectKind::Schedule];
-    if let Some(kind) = kinds.into_iter().find(|kind| kind.as_str() == text) {
+    if let Some(kind) = ObjectKind::ALL.into_iter().find(|kind| kind.as_str() == text) {
         return Some(kind);
     }
     refuse_kind(decoder, &slot, text);
@@ -211,7 +232,8 @@ fn refuse_kind(decoder: &mut Decoder<'_>, slot: &Slot<'_>, text: &str) {
             "objects of this kind are made by the controller, never written".into()
         }
         "CronJob" => "write `kind: ETL` with `schedule:`".into(),
-        _ => did_you_mean(text, ["ETL", "Schedule"]).unwrap_or("the kinds are ETL and Schedule".into()),
+        _ => did_you_mean(text, ObjectKind::ALL.map(ObjectKind::as_str))
+            .unwrap_or("the kinds are ETL, Schedule, Notifier and Alert".into()),
     };
     decoder.fault(ENVELOPE, span, &message, Some(&help));
 }
@@ -259,7 +281,8 @@ fn check_project(decoder: &mut Decoder<'_>, folder: &Name, slot: &Slot<'_>) {
     decoder.fault(WRONG_PROJECT, &slot.node.span, &message, Some(&help));
 }
 
-fn read_labels(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> BTreeMap<String, String> {
+/// Labels of people's own.
+pub(super) fn read_labels(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> BTreeMap<String, String> {
     let Some(entries) = slot.entries() else {
         return decoder.wrong_type(slot, "a mapping of labels to text", None).unwrap_or_default();
     };

@@ -61,7 +61,7 @@ pub(crate) fn producers<'e>(etls: impl Iterator<Item = &'e Etl>) -> BTreeMap<&'e
 pub(super) fn circles(starts: &Starts, objects: &[&Located<Object>]) -> Vec<Fault> {
     let waits_for = |object: &&Located<Object>| match &object.value {
         Object::Schedule(schedule) => schedule.waits_for(),
-        Object::Etl(_) => Vec::new(),
+        Object::Etl(_) | Object::Notifier(_) | Object::Alert(_) => Vec::new(),
     };
     let awaited: BTreeSet<String> = objects.iter().flat_map(waits_for).collect();
     let told = objects.iter().filter_map(|object| {
@@ -83,6 +83,7 @@ fn link(object: &Object, awaited: &BTreeSet<String>) -> Option<EtlKey> {
             let mut made = etl.tasks.values().flat_map(|task| &task.produces);
             made.any(|dataset| awaited.contains(&format!("dataset/{dataset}"))).then(|| etl.key.clone())
         }
+        Object::Notifier(_) | Object::Alert(_) => None,
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::model_alert::Expect;
 use super::model_schedule::ConcurrencyPolicy;
 use crate::name::{EtlKey, Name};
 
@@ -44,6 +45,12 @@ pub struct Etl {
     pub timeout: Option<SignedDuration>,
     /// Bound on the ETL's active runs as written; see [`Etl::active_runs_max`].
     pub max_active_runs: Option<u32>,
+    /// What it promises.
+    #[serde(default, skip_serializing_if = "Expect::is_nothing")]
+    pub expect: Expect,
+    /// Notifiers that are told of its problems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Name>,
     /// The tasks, in file order. Never empty, and without cycles.
     pub tasks: IndexMap<Name, Task>,
 }

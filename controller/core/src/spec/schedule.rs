@@ -277,7 +277,8 @@ fn span_inside(source: &str, slot: &Slot<'_>, text: &str, part: &Range<usize>) -
     }
 }
 
-fn read_zone(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<TimeZone> {
+/// A zone of the IANA database.
+pub(super) fn read_zone(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<TimeZone> {
     let text = decoder.filled_text(slot)?;
     if decoder.is_full() {
         return None;

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::alert_tables::{ALERT, NOTIFIER};
 use super::etl::PARAM_NAME_CHARS_MAX;
 use super::keys::{Shape, Table};
 use super::tables::{ETL, SCHEDULE};
@@ -17,6 +18,16 @@ pub fn schedule_schema() -> Value {
     document(&SCHEDULE, "Schedule")
 }
 
+/// `crds/notifier.schema.json`.
+pub fn notifier_schema() -> Value {
+    document(&NOTIFIER, "Notifier")
+}
+
+/// `crds/alert.schema.json`.
+pub fn alert_schema() -> Value {
+    document(&ALERT, "Alert")
+}
+
 /// `crds/all.schema.json`: an object of any kind.
 pub fn all_schema() -> Value {
     let kind = |kind: &str| json!({"properties": {"kind": {"const": kind}}, "required": ["kind"]});
@@ -25,11 +36,13 @@ pub fn all_schema() -> Value {
         "title": "swarm-etl v1alpha1",
         "description": "An object of a `*.etl.yaml` file.",
         "type": "object",
-        "properties": {"kind": {"enum": ["ETL", "Schedule"], "description": "What this object is."}},
+        "properties": {"kind": {"enum": ["ETL", "Schedule", "Notifier", "Alert"], "description": "What this object is."}},
         "required": ["kind"],
         "allOf": [
             {"if": kind("ETL"), "then": table(&ETL)},
             {"if": kind("Schedule"), "then": table(&SCHEDULE)},
+            {"if": kind("Notifier"), "then": table(&NOTIFIER)},
+            {"if": kind("Alert"), "then": table(&ALERT)},
         ],
     })
 }

@@ -1,6 +1,7 @@
-//! The keys of ETLs and Schedules: the envelope, `metadata`, `spec`, parameters and clocks. Tasks have a table of their own.
+//! The keys of ETLs and Schedules: the envelope, `metadata`, `spec`, parameters and clocks. Tasks and alerts have tables of their own.
 //! Data only.
 
+use super::alert_tables::EXPECT;
 use super::keys::{Key, Shape, Table, foreign, not_yet, optional, required, words};
 use super::model::ParamKind;
 use super::model_schedule::{Catchup, ConcurrencyPolicy, WindowRule};
@@ -38,12 +39,13 @@ pub(super) const CATCHUP_LIMIT_MAX: i64 = 1_000;
 pub(super) const DST_RULES: [(&str, Dst); 2] = [("once", Dst::Once), ("wallClock", Dst::WallClock)];
 
 /// Kinds that are designed and not built.
-pub(super) const KINDS_NOT_YET: [&str; 6] = ["Template", "Project", "Pool", "Queue", "Notifier", "Alert"];
+pub(super) const KINDS_NOT_YET: [&str; 4] = ["Template", "Project", "Pool", "Queue"];
 /// Kinds that the system makes itself.
 pub(super) const KINDS_OF_THE_SYSTEM: [&str; 6] = ["Run", "Task", "Tick", "Backfill", "Cursor", "Event"];
 
-const METADATA_KEY: Key = required("metadata", Shape::Keys(&METADATA), "Name, project and labels.");
-const API_VERSION_KEY: Key =
+pub(super) const METADATA_KEY: Key =
+    required("metadata", Shape::Keys(&METADATA), "Name, project and labels.");
+pub(super) const API_VERSION_KEY: Key =
     required("apiVersion", Shape::Only(API_VERSION), "The version of these specs: `etl.swarm/v1alpha1`.");
 
 pub(super) static ETL: Table = Table {
@@ -116,14 +118,18 @@ pub(super) static ETL_SPEC: Table = Table {
             Shape::Integer { min: 1, max: VERSION_MAX },
             "Raised to start anew: windows are accounted for afresh; 1 unless written.",
         ),
+        optional("expect", Shape::Keys(&EXPECT), "What it promises: how fresh, and how fast."),
+        optional(
+            "notify",
+            Shape::FilledList(&Shape::Name),
+            "Notifiers that are told when its runs fail, stand still, are late or stale, and when that is over.",
+        ),
         required("tasks", Shape::Names(&Shape::Keys(&TASK)), "The tasks by name; at least one."),
     ],
     refused: &[
-        not_yet("expect", ""),
         not_yet("queue", ""),
         not_yet("pool", ""),
         not_yet("priority", ""),
-        not_yet("notify", ""),
         not_yet("cursor", ""),
         not_yet("history", ""),
         not_yet("retention", ""),

@@ -1,4 +1,4 @@
-//! Checks across files: names that meet twice, Schedules without their ETL, parameters that do not fit.
+//! Checks across files: names that meet twice, Schedules without their ETL, parameters that do not fit, notifiers that nobody has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use super::model::Etl;
 use super::model_schedule::{Schedule, When};
 use super::nearest::did_you_mean;
 use super::params::{ParamFault, param_faults, unknown_param};
+use super::telling::unknown_notifiers;
 use super::tree::FAULTS_MAX;
 use crate::name::{EtlKey, Name, ObjectKey};
 
@@ -18,6 +19,8 @@ pub(crate) trait Elsewhere {
     fn etl(&self, key: &EtlKey) -> Option<&Etl>;
     /// All names of a project's ETLs, in order.
     fn names(&self, project: &Name) -> Vec<&Name>;
+    /// All notifiers.
+    fn notifiers(&self) -> BTreeSet<&ObjectKey>;
 }
 
 /// There are no other files.
@@ -30,6 +33,10 @@ impl Elsewhere for Nowhere {
 
     fn names(&self, _: &Name) -> Vec<&Name> {
         Vec::new()
+    }
+
+    fn notifiers(&self) -> BTreeSet<&ObjectKey> {
+        BTreeSet::new()
     }
 }
 
@@ -73,13 +80,28 @@ pub(crate) fn check_among(files: &[ParsedFile], elsewhere: &impl Elsewhere) -> V
         }
     }
     faults.extend(circles_among(files, &etls));
+    faults.extend(nobody_told(files, elsewhere));
     faults
+}
+
+/// Names of notifiers that nobody has. One with a fault of its own counts as there.
+fn nobody_told(files: &[ParsedFile], elsewhere: &impl Elsewhere) -> Vec<Fault> {
+    let new = objects(files).filter_map(|object| match &object.value {
+        Object::Notifier(notifier) => Some(&notifier.key),
+        Object::Etl(_) | Object::Schedule(_) | Object::Alert(_) => None,
+    });
+    let broken = files.iter().flat_map(|file| &file.broken);
+    let broken = broken.filter(|(kind, _)| *kind == ObjectKind::Notifier).map(|(_, key)| key);
+    let known: BTreeSet<&ObjectKey> = new.chain(broken).chain(elsewhere.notifiers()).collect();
+    let names = || known.iter().map(|key| key.name.clone()).collect();
+    let unknown = |object| unknown_notifiers(object, |key| known.contains(key), names);
+    objects(files).flat_map(unknown).take(FAULTS_MAX).collect()
 }
 
 fn circles_among(files: &[ParsedFile], etls: &BTreeMap<&EtlKey, &Etl>) -> Vec<Fault> {
     let schedules = objects(files).filter_map(|object| match &object.value {
         Object::Schedule(schedule) => Some(schedule),
-        Object::Etl(_) => None,
+        Object::Etl(_) | Object::Notifier(_) | Object::Alert(_) => None,
     });
     let produced = producers(etls.values().copied());
     let mut starts = Starts::new();
@@ -94,7 +116,7 @@ fn objects(files: &[ParsedFile]) -> impl Iterator<Item = &Located<Object>> {
 fn etl_of(object: &Object) -> Option<(&EtlKey, &Etl)> {
     match object {
         Object::Etl(etl) => Some((&etl.key, etl)),
-        Object::Schedule(_) => None,
+        Object::Schedule(_) | Object::Notifier(_) | Object::Alert(_) => None,
     }
 }
 

@@ -51,13 +51,14 @@ pub(super) fn mark_params(decoder: &Decoder<'_>, fields: &Fields<'_>, marks: &mu
     }
 }
 
-fn read_path(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<String> {
+/// The absolute path of a file on the controller's side.
+pub(super) fn read_path(decoder: &mut Decoder<'_>, slot: &Slot<'_>) -> Option<String> {
     let path = decoder.filled_text(slot)?;
     if path.len() <= PATH_BYTES_MAX && path.starts_with('/') && !path.ends_with('/') {
         return Some(path.to_owned());
     }
     let message = format!("{} of {} is no absolute path of a file", quote(path), slot.label);
-    let help = "write where the controller finds it, such as `/run/secrets/github_hook`";
+    let help = "write where the controller finds it, such as `/run/secrets/NAME`";
     decoder.fault(OUT_OF_RANGE, &slot.node.span, &message, Some(help));
     None
 }

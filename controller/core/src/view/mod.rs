@@ -21,6 +21,7 @@ mod run;
 mod schedule;
 #[cfg(test)]
 mod schedule_tests;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -47,6 +48,10 @@ pub use request::{
 };
 pub use run::{AttemptView, RunSpecView, RunStatusView, TaskSpecView, TaskStatusView};
 pub use schedule::{HistoryView, InputView, ResumedView, ScheduleSpecView, ScheduleStatusView, WebhookView};
+pub use telling::{
+    AlertSpecView, AlertStatusView, AlertView, NotifierSpecView, NotifierStatusView, NotifierView,
+    ProblemSpecView, ProblemStatusView, ProblemView, ToldView, alert_view, notifier_view, problem_view,
+};
 pub use window::{
     SpanView, TickSpecView, TickStatusView, TickView, WindowRuleView, WindowSpecView, WindowStatusView,
     WindowView,
@@ -86,7 +91,7 @@ impl<T> List<T> {
 pub struct View<Spec, Status> {
     /// `etl.swarm/v1alpha1`.
     pub api_version: String,
-    /// `ETL`, `Schedule`, `Run`, `Task`, `Window`, `Tick`, `Backfill`, `Node`, `Source`.
+    /// `ETL`, `Schedule`, `Run`, `Task`, `Window`, `Tick`, `Backfill`, `Node`, `Source`, `Problem`, `Notifier`, `Alert`.
     pub kind: String,
     /// Who it is.
     pub metadata: Metadata,

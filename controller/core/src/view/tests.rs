@@ -51,6 +51,8 @@ fn etl() -> Etl {
         params: IndexMap::from([("days".to_owned(), days)]),
         timeout: None,
         max_active_runs: None,
+        expect: Default::default(),
+        notify: Vec::new(),
         tasks: IndexMap::from([(name("zero"), task()), (name("extract"), task()), (name("load"), load)]),
     }
 }

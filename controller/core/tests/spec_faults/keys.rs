@@ -32,11 +32,7 @@ pub fn key_rows() -> Vec<Row> {
             spec("calendar: x"),
             vec!["6:3 E022 `calendar` is planned for a later version"],
         ),
-        (
-            "expectations, which are not built yet",
-            spec("expect: {freshness: 30h}"),
-            vec!["6:3 E020 `expect` is not supported yet"],
-        ),
+        ("a pool, which is not built yet", spec("pool: x"), vec!["6:3 E020 `pool` is not supported yet"]),
         (
             "a version before the first",
             spec("version: 0"),

@@ -7,14 +7,15 @@ mod run;
 mod schedule;
 mod source;
 mod task;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod tick;
 mod window;
 
 use etl_core::view::{
-    BackfillView, Condition, EtlView, NodeView, RunView, ScheduleView, SourceView, SpanView, TaskView,
-    TickView, WindowView,
+    AlertView, BackfillView, Condition, EtlView, NodeView, NotifierView, ProblemView, RunView, ScheduleView,
+    SourceView, SpanView, TaskView, TickView, WindowView,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::de::DeserializeOwned;
@@ -119,6 +120,9 @@ pub fn titles(kind: Kind, look: &Look) -> Vec<&'static str> {
         Kind::Ticks => of::<TickView>(look),
         Kind::Backfills => of::<BackfillView>(look),
         Kind::Nodes => of::<NodeView>(look),
+        Kind::Problems => of::<ProblemView>(look),
+        Kind::Notifiers => of::<NotifierView>(look),
+        Kind::Alerts => of::<AlertView>(look),
         Kind::Sources => of::<SourceView>(look),
     }
 }
@@ -139,6 +143,9 @@ pub fn cells(kind: Kind, item: &Value, look: &Look) -> Result<Vec<Cell>, serde_j
         Kind::Ticks => of::<TickView>(item, look),
         Kind::Backfills => of::<BackfillView>(item, look),
         Kind::Nodes => of::<NodeView>(item, look),
+        Kind::Problems => of::<ProblemView>(item, look),
+        Kind::Notifiers => of::<NotifierView>(item, look),
+        Kind::Alerts => of::<AlertView>(item, look),
         Kind::Sources => of::<SourceView>(item, look),
     }
 }

@@ -45,7 +45,14 @@ pub async fn run(args: &Describe, globals: &Globals, screen: &mut Screen) -> Res
         Kind::Etls => describe_etl::text(&client, project, name, &look, screen.color).await?,
         Kind::Schedules => describe_schedule::text(&client, project, name, &look).await?,
         Kind::Backfills => describe_backfill::text(&client, project, name, &look, screen.color).await?,
-        other @ (Kind::Tasks | Kind::Windows | Kind::Ticks | Kind::Nodes | Kind::Sources) => {
+        other @ (Kind::Tasks
+        | Kind::Windows
+        | Kind::Ticks
+        | Kind::Problems
+        | Kind::Notifiers
+        | Kind::Alerts
+        | Kind::Nodes
+        | Kind::Sources) => {
             let help = format!("see {0} with: etlctl get {0} -o wide", other.path());
             return Err(Failure::usage(format!("there is no description of {}", other.plural()), help));
         }

@@ -17,11 +17,11 @@ use crate::{span, state};
 /// How many of what has a history are shown when nobody says: the newest fill a screen or two.
 const LIMIT_DEFAULT: usize = 50;
 
-/// Show ETLs, schedules, runs, tasks, windows, ticks, backfills, nodes or sources
+/// Show ETLs, schedules, runs, tasks, windows, ticks, backfills, problems, notifiers, alerts, nodes or sources
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Types: etls, schedules (sched), runs, tasks, windows ETL (win), ticks, backfills (bf), nodes, \
-                        sources; `all` is ETLs, schedules and active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
+    after_help = "Types: etls, schedules (sched), runs, tasks, windows ETL (win), ticks, backfills (bf), \
+                        problems (pb), notifiers (nf), alerts (al), nodes, sources; `all` is ETLs, schedules and active runs.\nExamples:\n  etlctl get runs -n north --state failed,stuck --since 24h\n  \
                         etlctl get etl/rna-daily -o yaml\n  etlctl get windows rna-daily --gaps\n  \
                         etlctl get ticks --schedule rna-daily --since 7d\n  etlctl get runs -w"
 )]
@@ -47,7 +47,7 @@ pub struct Get {
     /// Only runs, tasks or backfills in these states, such as failed,stuck
     #[arg(long, value_name = "STATE,...")]
     state: Option<String>,
-    /// Only runs, tasks or backfills of this ETL
+    /// Only runs, tasks, backfills or problems of this ETL
     #[arg(long, value_name = "NAME")]
     etl: Option<String>,
     /// Only runs or tasks of this trigger: schedule, upstream, webhook, manual, rerun, backfill, adopted
@@ -71,7 +71,7 @@ pub struct Get {
     /// Only ticks of this schedule
     #[arg(long, value_name = "NAME")]
     schedule: Option<String>,
-    /// How many runs, tasks, windows, ticks or backfills, newest first
+    /// How many runs, tasks, windows, ticks, backfills or problems, newest first
     #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT, value_parser = limit)]
     limit: usize,
 }

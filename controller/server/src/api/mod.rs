@@ -29,6 +29,7 @@ mod filter;
 mod follow;
 mod logs;
 mod plan;
+mod problems;
 mod read;
 mod runs;
 #[cfg(test)]
@@ -132,6 +133,9 @@ fn routes(sync_limit: Duration) -> Vec<Route> {
         route("/api/v1/backfills", get(backfills::backfills)),
         route("/api/v1/backfills/{project}/{name}", get(backfills::backfill)),
         route("/api/v1/backfills/{project}/{name}/cancel", post(backfills::cancel)),
+        route("/api/v1/problems", get(problems::problems)),
+        route("/api/v1/notifiers", get(problems::notifiers)),
+        route("/api/v1/alerts", get(problems::alerts)),
         route("/api/v1/nodes", get(read::nodes)),
         route("/api/v1/sources", get(read::sources)),
         Route { limit: sync_limit, ..route("/api/v1/sources/{name}/reconcile", post(write::reconcile)) },

@@ -21,7 +21,7 @@ pub(super) struct OfProject {
 }
 
 impl OfProject {
-    fn takes(&self, key: &ObjectKey) -> bool {
+    pub(super) fn takes(&self, key: &ObjectKey) -> bool {
         self.project.as_deref().is_none_or(|project| project == key.project.as_str())
     }
 }

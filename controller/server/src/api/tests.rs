@@ -272,7 +272,7 @@ async fn a_write_is_left_for_the_loop_and_answered_by_it() {
     for (path, body, status) in cases {
         let pass = async {
             state.wake.notified().await;
-            let (mut requests, _, _) = state.take_inbox(true);
+            let mut requests = state.take_inbox(true).requests;
             let request = requests.remove(0);
             state.answer(request.ticket, Ok(Done { object: "run/x".into(), what: "done".into() }));
             request
@@ -301,7 +301,7 @@ async fn what_the_loop_refuses_keeps_its_status() {
     for (reason, status) in [("NotFound", 404), ("Conflict", 409), ("Invalid", 422), ("NotRecorded", 503)] {
         let pass = async {
             state.wake.notified().await;
-            let (requests, _, _) = state.take_inbox(true);
+            let requests = state.take_inbox(true).requests;
             state.answer(requests[0].ticket, Err(refused(reason, "no", "do")));
         };
         let ask = scene.refusal(Method::POST, "/api/v1/schedules/north/rna/resume", "");

@@ -26,17 +26,16 @@ use crate::api::error::{self, Refusal};
 use crate::api::new_id;
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::secret::Secrets;
 use crate::state::State;
 
 mod body;
 mod limit;
-mod secret;
 mod signature;
 #[cfg(test)]
 mod tests;
 
 use limit::Limits;
-use secret::Secrets;
 use signature::Genuine;
 
 /// Largest body. GitHub's are at most 25 MB, and what a run needs of one is little.

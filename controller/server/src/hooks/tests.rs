@@ -81,7 +81,7 @@ fn make(state: &State, store: &SledStore, changes: &[Change]) {
 async fn pass(state: Arc<State>, store: Arc<SledStore>) {
     loop {
         state.wake.notified().await;
-        let (requests, _, _) = state.take_inbox(true);
+        let requests = state.take_inbox(true).requests;
         let observed = Observed { swarm: SwarmHealth::Up, requests, ..Observed::default() };
         let plan = plan(&state.desired(), &observed, &state.recorded(), at(0));
         make(&state, &store, &plan.changes);

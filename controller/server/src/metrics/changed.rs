@@ -39,10 +39,7 @@ pub(super) fn count(
             }
             Change::AttemptIntended { attempt, at, .. } => intended(metrics, before, &batch, attempt, *at),
             Change::AttemptCreated { attempt, at, .. } => {
-                if batch.begun.insert(&attempt.run) {
-                    begun(metrics, desired, before, &attempt.run, *at);
-                }
-                batch.created.insert(attempt, *at);
+                created(metrics, desired, before, &mut batch, attempt, *at);
             }
             Change::AttemptSeen { attempt, phase: Phase::Running, at, .. } => {
                 running(metrics, before, &batch, attempt, *at);
@@ -76,6 +73,8 @@ pub(super) fn count(
             | Change::BackfillCancelled { .. }
             | Change::BackfillEnded { .. }
             | Change::BackfillForgotten { .. }
+            | Change::Telling(_)
+            | Change::Watched { .. }
             | Change::RunForgotten { .. }
             | Change::SpecForgotten { .. }
             | Change::ImagePinned { .. }
@@ -97,6 +96,20 @@ fn source_read(metrics: &Metrics, status: &SourceStatus) {
     if status.error.is_some() {
         metrics.git_errors.with_label_values(&[SOURCE]).inc();
     }
+}
+
+fn created<'a>(
+    metrics: &Metrics,
+    desired: &Desired,
+    before: &Recorded,
+    batch: &mut Batch<'a>,
+    attempt: &'a AttemptKey,
+    at: Timestamp,
+) {
+    if batch.begun.insert(&attempt.run) {
+        begun(metrics, desired, before, &attempt.run, at);
+    }
+    batch.created.insert(attempt, at);
 }
 
 /// From when a tick was meant to start to the first service of its run. Whatever held it back counts: a place, a slot, us.

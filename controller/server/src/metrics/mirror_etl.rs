@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use etl_core::desired::{Desired, EtlObject};
+use etl_core::desired::{Desired, EtlObject, is_suspended};
 use etl_core::outcome::EndState;
 use etl_core::recorded::Recorded;
 use etl_core::run::{Run, RunEnd};
@@ -19,6 +19,8 @@ struct Families {
     info: Family,
     created: Family,
     timeout: Family,
+    freshness: Family,
+    duration: Family,
     runs: Family,
     failures: Family,
     last_start: Family,
@@ -43,6 +45,8 @@ impl Families {
             info: Family::gauge("etl_info", &["project", "etl", "owner"], "An ETL in force, always 1"),
             created: gauge("etl_created_timestamp_seconds", "When the ETL's first schedule was first seen"),
             timeout: gauge("etl_spec_timeout_seconds", "The time limit of the ETL's runs, where it has one"),
+            freshness: gauge("etl_spec_freshness_seconds", "How old the ETL's last success may be"),
+            duration: gauge("etl_spec_expected_duration_seconds", "How long the ETL's runs may take"),
             runs: Family::gauge("etl_runs", &["project", "etl", "state"], "Runs that are not over"),
             failures: gauge("etl_run_consecutive_failures", "Failed runs since the last that succeeded"),
             last_start: gauge("etl_run_last_start_timestamp_seconds", "When a run last started"),
@@ -64,6 +68,13 @@ impl Families {
         put(&mut self.created, labels, created(desired, recorded, object));
         if let Some(timeout) = object.etl.timeout {
             self.timeout.add(&labels, timeout.as_secs_f64());
+        }
+        if let Some(freshness) = object.etl.expect.freshness.filter(|_| !is_suspended(desired, recorded, key))
+        {
+            self.freshness.add(&labels, freshness.as_secs_f64());
+        }
+        if let Some(duration) = object.etl.expect.duration {
+            self.duration.add(&labels, duration.as_secs_f64());
         }
         self.add_states(labels, &runs);
         let active = runs.iter().filter(|run| run.end.is_none());
@@ -99,9 +110,9 @@ impl Families {
     }
 
     fn push(self, page: &mut Page) {
-        let Self { info, created, timeout, runs, failures, .. } = self;
+        let Self { info, created, timeout, freshness, duration, runs, failures, .. } = self;
         let Self { last_start, last_completion, last_success, last_duration, oldest_active, .. } = self;
-        let families = [info, created, timeout, runs, failures];
+        let families = [info, created, timeout, freshness, duration, runs, failures];
         let times = [last_start, last_completion, last_success, last_duration, oldest_active];
         families.into_iter().chain(times).for_each(|family| page.push(family));
     }

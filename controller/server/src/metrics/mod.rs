@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use etl_core::change::Change;
 use etl_core::desired::Desired;
+use etl_core::name::ObjectKey;
 use etl_core::recorded::Recorded;
 use jiff::Timestamp;
 use prometheus::process_collector::ProcessCollector;
@@ -59,6 +60,7 @@ pub struct Metrics {
     schedule_lag_seconds: HistogramVec,
     git_errors: IntCounterVec,
     webhook_requests: IntCounterVec,
+    notifications: IntCounterVec,
     orphan_services: IntGauge,
     counted: Mutex<Counted>,
     /// How the export of the ledger is; none if nothing is exported.
@@ -118,13 +120,9 @@ impl Metrics {
                 &[],
                 &WAIT_BUCKETS,
             ),
-            git_errors: counter(
-                &registry,
-                "etl_git_sync_errors_total",
-                "Readings of git that failed",
-                &["source"],
-            ),
+            git_errors: git_errors(&registry),
             webhook_requests: webhook_requests(&registry),
+            notifications: notifications(&registry),
             orphan_services: gauge(
                 &registry,
                 "etl_orphan_services",
@@ -166,6 +164,13 @@ impl Metrics {
     /// A webhook was called, and this came of it.
     pub fn webhook_request(&self, result: &'static str) {
         self.webhook_requests.with_label_values(&[result]).inc();
+    }
+
+    /// A message was sent to a notifier, or not taken.
+    pub fn notification(&self, notifier: &ObjectKey, arrived: bool) {
+        let labels =
+            [notifier.project.as_str(), notifier.name.as_str(), if arrived { "success" } else { "error" }];
+        self.notifications.with_label_values(&labels).inc();
     }
 
     #[cfg(test)]
@@ -224,6 +229,15 @@ fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntC
     let counter = IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND);
     registry.register(Box::new(counter.clone())).expect(SOUND);
     counter
+}
+
+fn git_errors(registry: &Registry) -> IntCounterVec {
+    counter(registry, "etl_git_sync_errors_total", "Readings of git that failed", &["source"])
+}
+
+fn notifications(registry: &Registry) -> IntCounterVec {
+    let labels = &["project", "notifier", "result"];
+    counter(registry, "etl_notifications_total", "Messages to notifiers, each try", labels)
 }
 
 fn webhook_requests(registry: &Registry) -> IntCounterVec {

@@ -112,6 +112,8 @@ settings! {
     log_limit: Bytes = ["50M"], "BYTES";
     /// Folder, best on another disk, where the ledger is written as lines of JSON, for the day on which the store is lost
     export_dir: Option<PathBuf> = [], "DIR";
+    /// Folder of the files that Notifiers may name; the controller's own secrets are refused wherever they are
+    notifier_files: PathBuf = ["/run/secrets"], "DIR";
     /// Unix socket of the API
     api_socket: PathBuf = ["/run/etl-controller/api.sock"], "FILE";
     /// Address of the API on TCP, or none; needs --api-token-file

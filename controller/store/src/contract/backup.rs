@@ -98,13 +98,13 @@ fn a_backup_with_lines_too_few_too_many_or_of_another_kind_is_refused() {
     let lines: Vec<&str> = text.lines().collect();
     let joined = |lines: &[&str]| lines.join("\n") + "\n";
     let (first, last) = (lines[0], lines[lines.len() - 1]);
-    let newer = first.replace("\"schema\":2", "\"schema\":3");
+    let newer = first.replace("\"schema\":3", "\"schema\":4");
     let others = &lines[1..];
     for (what, text, expected) in [
         ("nothing at all", String::new(), "this is no backup"),
         ("a log", "hello\n".to_owned(), "this is no backup"),
         ("without its head", joined(others), "this is no backup"),
-        ("of a newer version", joined(&[&[newer.as_str()], others].concat()), "has version 3"),
+        ("of a newer version", joined(&[&[newer.as_str()], others].concat()), "has version 4"),
         ("without a record", joined(&[&[first], &lines[2..]].concat()), "its checksum"),
         ("with a line after its end", text.clone() + last + "\n", "goes on after its end"),
         ("with a strange record", joined(&[first, "{\"kind\":\"spell\",\"value\":1}", last]), "line 2"),

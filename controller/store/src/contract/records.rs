@@ -7,12 +7,13 @@ use etl_core::backfill::{Backfill, BackfillEnd, BackfillRecord, Progress, Reproc
 use etl_core::ledger::{Ledger, LedgerKey};
 use etl_core::name::{EtlKey, Name, ObjectKey, RunKey};
 use etl_core::outcome::EndState;
+use etl_core::problem::{Notice, Problem, ProblemKey, Route, Subject, Told};
 use etl_core::recorded::{
     AcceptedFile, Counters, EtlReset, Input, MissReason, MissedTick, Rare, RareFields, Recorded, Resumption,
     ScheduleRecord, Staged, Suspension,
 };
 use etl_core::run::{Run, RunEnd, TaskEnd, TaskRun, Trigger};
-use etl_core::spec::ParamValue;
+use etl_core::spec::{Event, ParamValue};
 use etl_core::window::{Window, Windows};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -34,6 +35,8 @@ pub fn same(actual: &Recorded, expected: &Recorded) -> Result<(), String> {
     part("open", &actual.open, &expected.open)?;
     part("backfills", &actual.backfills, &expected.backfills)?;
     part("resets", &actual.resets, &expected.resets)?;
+    part("problems", &actual.problems, &expected.problems)?;
+    part("notices", &actual.notices, &expected.notices)?;
     part("specs", &actual.specs, &expected.specs)
 }
 
@@ -217,12 +220,55 @@ impl Dice {
             staged.specs.insert(hash.into(), Some(Arc::new(self.etl())));
         }
         staged.resets.insert(run_key("m1").etl, self.reset());
+        for subject in [Subject::Swarm, Subject::File(self.text()), Subject::Etl(run_key("m1").etl)] {
+            let problem = self.problem(subject);
+            staged.problems.insert(problem.key.clone(), Some(problem));
+        }
+        for id in ["n1", "n11"] {
+            staged.notices.insert(id.into(), Some(self.notice(id)));
+        }
         for object in ["bf-1", "bf-1-2"] {
             let key = ObjectKey::new(name("north"), name(object));
             staged.new_backfills.insert(key.clone());
             staged.backfills.insert(key.clone(), Some(self.backfill(key)));
         }
         staged
+    }
+
+    fn problem(&mut self, subject: Subject) -> Problem {
+        let route = self.route();
+        Problem {
+            key: ProblemKey { event: self.one(&Event::ALL), subject },
+            reason: self.text(),
+            message: self.long_text(),
+            run: self.maybe(|_| run_key("m1")),
+            task: self.maybe(|_| (name("load"), 7)),
+            node: self.maybe(Self::text),
+            since: self.at(),
+            seen: self.at(),
+            count: 3,
+            at: self.at(),
+            ended: self.maybe(Self::at),
+            told: vec![Told { route, at: self.at(), ended: self.below(2) == 0 }],
+        }
+    }
+
+    fn notice(&mut self, id: &str) -> Notice {
+        Notice {
+            id: id.to_owned(),
+            route: self.route(),
+            group: self.text(),
+            problems: vec![self.problem(Subject::Node("n".to_owned()))],
+            more: self.below(1_000),
+            at: self.at(),
+            tries: 0,
+            after: None,
+            error: None,
+        }
+    }
+
+    fn route(&mut self) -> Route {
+        Route { alert: self.text(), notifier: run_key("m1").etl }
     }
 
     fn reset(&mut self) -> EtlReset {

@@ -16,7 +16,7 @@ async fn asked(scene: &Scene, path: &str, body: Value, key: Option<&str>) -> (St
     let state = scene.api.state.clone();
     let pass = async {
         state.wake.notified().await;
-        let (mut requests, _, _) = state.take_inbox(true);
+        let mut requests = state.take_inbox(true).requests;
         let request = requests.remove(0);
         state.answer(request.ticket, Ok(Done { object: "run/x".into(), what: "done".into() }));
         request
@@ -54,7 +54,7 @@ async fn a_backfill_is_tried_on_paper_and_nothing_is_recorded() {
         .map(|window| window["start"].as_str().unwrap())
         .collect();
     assert_eq!(windows, ["2025-06-12T02:30:00Z", "2025-06-13T02:30:00Z", "2025-06-14T02:30:00Z"]);
-    assert!(scene.api.state.take_inbox(true).0.is_empty());
+    assert!(scene.api.state.take_inbox(true).requests.is_empty());
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use etl_core::run::{
     Attempt, AttemptEnd, LogSummary, NodeRef, Phase, Run, RunEnd, Stopping, Stuck, TaskEnd, TaskRun, Trigger,
 };
 use etl_core::spec::{
-    Amounts, Backoff, Condition, Etl, FileRef, Mount, MountSource, OnNodeLost, Param, ParamKind, ParamValue,
-    Placement, Resources, Retries, Task,
+    Amounts, Backoff, Condition, Etl, Expect, FileRef, Mount, MountSource, OnNodeLost, Param, ParamKind,
+    ParamValue, Placement, Resources, Retries, Task,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -184,6 +184,8 @@ impl Dice {
             params: [("z".into(), param.clone()), ("a".into(), param)].into(),
             timeout: self.maybe(Self::duration),
             max_active_runs: self.maybe(Self::short),
+            expect: Expect { freshness: self.maybe(Self::duration), duration: self.maybe(Self::duration) },
+            notify: vec![name("ops")],
             tasks: ["z", "a", "m"].map(|task| (name(task), self.task())).into(),
         }
     }

@@ -1,4 +1,4 @@
-//! The files with the secrets of webhooks: read at each call, so that a new secret counts at once. Must never show what is in them.
+//! Files with secrets: read at each use, so that a new secret counts at once. Must never show what is in them.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -11,7 +11,7 @@ const TOLD_MAX: usize = 1_000;
 
 /// Why a secret cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SecretError {
+pub(crate) enum SecretError {
     #[error("cannot read it")]
     Unreadable(#[from] std::io::Error),
     #[error("it is no file")]
@@ -20,11 +20,13 @@ pub(super) enum SecretError {
     Empty,
     #[error("it has more than {SECRET_BYTES_MAX} bytes")]
     TooLong,
+    #[error("it is one of the controller's own, or lies outside of --notifier-files")]
+    Forbidden,
 }
 
-/// Reads secrets, and tells once of each that cannot be read.
+/// Reads the secrets of webhooks, and tells once of each that cannot be read.
 #[derive(Debug, Default)]
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -51,7 +53,8 @@ impl Secrets {
     }
 }
 
-fn read(path: &str) -> Result<Vec<u8>, SecretError> {
+/// The secret in a file, without the line's end. Blocks.
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, SecretError> {
     // Asked before it is opened: opening a pipe waits for somebody to write to it.
     if !std::fs::metadata(path)?.is_file() {
         return Err(SecretError::NoFile);
