@@ -10,7 +10,6 @@ use etl_git::{Limits, Source, SourceConfig};
 use etl_store::{LogLimit, LogStore, STORE_FOLDER, SledStore};
 use etl_swarm::{RequestHook, Swarm, SwarmConfig, TlsFiles};
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::Actor;
@@ -26,7 +25,6 @@ use crate::real::Real;
 use crate::settings::Settings;
 use crate::state::{State, refused};
 use crate::sync::Sync;
-use crate::world::CommitError;
 use crate::{clock, metrics, turn};
 
 /// The oldest engine that is supported.
@@ -63,21 +61,12 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     });
     tokio::spawn(world.messenger.clone().beat());
     tracing::info!(data_dir = %settings.data_dir.display(), "the controller runs");
-    let turned = on_a_thread_of_its_own(world, stop.clone()).await;
+    let turned = turn::run(&*world, &world.state.wake, &world.metrics, &stop).await;
     stop.cancel();
     for listener in listeners {
         let _ = listener.await;
     }
     turned.context("the controller stops: restart it once the store is well")
-}
-
-/// A pass over thousands of runs takes a while of CPU: on a thread that serves, what it has just woken would wait for its end, behind
-/// what came later.
-async fn on_a_thread_of_its_own(world: Arc<Real>, stop: CancellationToken) -> Result<(), CommitError> {
-    let runtime = Handle::current();
-    let turn = move || runtime.block_on(turn::run(&*world, &world.state.wake, &world.metrics, &stop));
-    let turned = tokio::task::spawn_blocking(turn).await;
-    turned.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 type Assembled = (Arc<Real>, Sync, Swarm, LogStore);
