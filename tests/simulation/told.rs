@@ -1,4 +1,4 @@
-//! People who are told: receivers that take their time, lose answers, or are dead for a while. Whatever happens, each streak is told
+//! People who are told: receivers that take their time, or are dead for a while; a crash loses their answers. Whatever happens, each streak is told
 //! once, nothing is sent before it is durable, and nothing is left unsaid.
 
 use std::collections::BTreeMap;

@@ -112,7 +112,7 @@ pub struct NotifierObject {
     pub file: Arc<str>,
 }
 
-/// An alert in force: an object of its own, or what `notify` of an ETL stands for.
+/// An alert in force. What `notify` of an ETL stands for is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertObject {
     /// The spec.

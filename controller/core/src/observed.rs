@@ -103,6 +103,13 @@ pub struct Sighting {
     pub created_at: Timestamp,
 }
 
+impl Sighting {
+    /// Whether its service is being taken away.
+    pub fn is_leaving(&self) -> bool {
+        self.desired == SwarmTaskState::Remove || self.state == SwarmTaskState::Remove
+    }
+}
+
 /// Swarm's states, in Swarm's order: they only go forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]

@@ -45,7 +45,7 @@ pub struct Problem {
     pub reason: String,
     /// In words.
     pub message: String,
-    /// The run that shows it, the newest.
+    /// The run that shows it.
     pub run: Option<RunKey>,
     /// The task of that run, and the number of its attempt.
     pub task: Option<(Name, u32)>,

@@ -70,12 +70,10 @@ pub struct Recorded {
 /// When problems are to be looked at next, beside whenever one changes. In memory only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// The generation of specs of which it is known who promises what.
+    /// The generation of specs by which it was looked who promises what, and who is told.
     pub generation: Option<u64>,
     /// When the next ETL may be stale.
     pub fresh_at: Option<Timestamp>,
-    /// The generation of specs by which people were told.
-    pub told_generation: Option<u64>,
     /// When the next message may be due.
     pub tell_at: Option<Timestamp>,
 }

@@ -10,11 +10,14 @@ use etl_core::reason::Reason;
 use etl_core::recorded::Recorded;
 use etl_core::source::Reading;
 use etl_core::view::{Done, ErrorView};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
 /// Most requests that wait for one pass; more are refused as `Busy`.
 const REQUESTS_MAX: usize = 1_000;
+
+/// A loop that has not come round for this long is dead: it wakes by itself twice as often.
+pub(crate) const PASS_LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What came of a request.
 pub type RequestResult = Result<Done, ErrorView>;

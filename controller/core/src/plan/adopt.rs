@@ -12,7 +12,7 @@ use crate::action::{Action, ActionKey, ActionKind};
 use crate::change::Change;
 use crate::desired::spec_hash;
 use crate::name::{AttemptKey, EtlKey, Name, RunKey};
-use crate::observed::{Sighting, SwarmTaskState};
+use crate::observed::Sighting;
 use crate::outcome::Outcome;
 use crate::run::{AttemptEnd, Run, TaskRun, Trigger};
 use crate::spec::{Etl, Expect, OnNodeLost, Task};
@@ -26,9 +26,8 @@ const ADOPTED_FENCE_MAX: u64 = 1 << 52;
 pub(super) fn strangers(draft: &mut Draft, seen: &BTreeMap<AttemptKey, &Sighting>) {
     let mut unknown: BTreeMap<RunKey, Vec<(&AttemptKey, &Sighting)>> = BTreeMap::new();
     for (key, seen) in seen {
-        let leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
         let is_ours = key.number <= ADOPTED_ATTEMPT_MAX && seen.fence <= ADOPTED_FENCE_MAX;
-        if leaving || !is_ours || find(draft, key).is_some() {
+        if seen.is_leaving() || !is_ours || find(draft, key).is_some() {
             continue;
         }
         if is_forgotten(draft, key, seen) {

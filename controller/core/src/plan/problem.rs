@@ -19,9 +19,13 @@ use crate::spec::Event;
 pub(super) fn watch(draft: &mut Draft) {
     failed::watch(draft);
     stuck::watch(draft);
-    promise::watch(draft);
+    // After an edit others may promise, and others may be told.
+    let generation = Some(draft.desired.generation);
+    let is_edited = draft.watch().generation != generation;
+    promise::watch(draft, is_edited);
     platform::watch(draft);
-    tell::tell(draft);
+    tell::tell(draft, is_edited);
+    draft.set_watch(|watch| watch.generation = generation);
 }
 
 /// What is wrong, as far as its kind knows.
@@ -32,12 +36,14 @@ struct Sign {
     task: Option<(Name, u32)>,
     node: Option<String>,
     since: Timestamp,
+    /// How often in a row.
+    count: u32,
 }
 
 impl Sign {
     fn new(event: Event, since: Timestamp, message: impl Into<String>) -> Self {
         let (reason, message) = (event.word().to_owned(), message.into());
-        Self { reason, message, run: None, task: None, node: None, since }
+        Self { reason, message, run: None, task: None, node: None, since, count: 1 }
     }
 }
 
@@ -46,16 +52,16 @@ fn raise(draft: &mut Draft, event: Event, subject: Subject, sign: Sign) {
     let known = draft.problem(&ProblemKey { event, subject: subject.clone() });
     let going_on = known.filter(|known| known.ended.is_none());
     let is_news = going_on.is_none_or(|known| {
-        (&known.reason, &known.message, &known.run, &known.task, &known.node)
-            != (&sign.reason, &sign.message, &sign.run, &sign.task, &sign.node)
+        (&known.reason, &known.message, &known.run, &known.task, &known.node, known.count)
+            != (&sign.reason, &sign.message, &sign.run, &sign.task, &sign.node, sign.count)
     });
     if !is_news {
         return;
     }
     let (since, seen) = going_on.map_or((sign.since, draft.now), |known| (known.since, known.seen));
-    let (count, told) = (going_on.map_or(1, |known| known.count), known.map(|known| known.told.clone()));
-    let (key, at, told) = (ProblemKey { event, subject }, draft.now, told.unwrap_or_default());
-    let Sign { reason, message, run, task, node, .. } = sign;
+    let told = known.map(|known| known.told.clone()).unwrap_or_default();
+    let (key, at) = (ProblemKey { event, subject }, draft.now);
+    let Sign { reason, message, run, task, node, count, .. } = sign;
     let problem =
         Problem { key, reason, message, run, task, node, since, seen, count, at, ended: None, told };
     draft.change(Change::Telling(Telling::Seen(Box::new(problem))));

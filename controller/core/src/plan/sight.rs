@@ -55,8 +55,7 @@ fn is_of_a_namesake(draft: &Draft, seen: &Sighting) -> bool {
     }
     let process = draft.desired.policy.started_at;
     let is_ours = process.is_none_or(|start| seen.process == Some(start) || attempt.intended_at < start);
-    let is_leaving = seen.desired == SwarmTaskState::Remove || seen.state == SwarmTaskState::Remove;
-    is_leaving && (seen.fence != attempt.fence || !is_ours)
+    seen.is_leaving() && (seen.fence != attempt.fence || !is_ours)
 }
 
 fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
@@ -85,12 +84,11 @@ fn take_one(draft: &mut Draft, key: &AttemptKey, seen: &Sighting) {
 /// A service of an attempt that is long over: its creation was answered too late to be noticed. It must not run. One with another
 /// fence is of a controller beside this one, or of a store that was lost: it is left to run, and cleared away when it is over.
 fn remove_latecomer(draft: &mut Draft, key: &AttemptKey, attempt: &Attempt, seen: &Sighting) {
-    use crate::observed::SwarmTaskState::{Complete, Remove};
     let is_another_s = seen.fence != attempt.fence;
-    if is_another_s && seen.state < Complete {
+    if is_another_s && seen.state < SwarmTaskState::Complete {
         return;
     }
-    if seen.desired != Remove && seen.state != Remove {
+    if !seen.is_leaving() {
         draft.act(Action::RemoveService { attempt: key.clone(), service: Some(seen.service.clone()) });
     }
 }

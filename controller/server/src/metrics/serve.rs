@@ -9,14 +9,11 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use etl_core::observed::SwarmHealth;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Metrics, Sizes};
 use crate::clock;
-use crate::state::State;
-
-/// A loop that has not come round for this long is dead: it wakes by itself twice as often.
-const PASS_LATE: SignedDuration = SignedDuration::from_secs(60);
+use crate::state::{PASS_LATE, State};
 
 /// What operators' machines are told from.
 #[derive(Clone)]

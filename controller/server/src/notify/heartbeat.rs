@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use etl_core::name::ObjectKey;
 use etl_core::spec::Destination;
-use jiff::SignedDuration;
 
 use super::Messenger;
 use crate::clock;
+use crate::state::PASS_LATE;
 
 /// How often is looked whose turn it is.
 const PERIOD: Duration = Duration::from_secs(1);
-/// A loop that has not come round for so long is dead.
-const PASS_LATE: SignedDuration = SignedDuration::from_secs(60);
 
 impl Messenger {
     /// Calls dead man's switches until told to stop.

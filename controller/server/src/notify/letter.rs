@@ -214,7 +214,7 @@ fn tail(logs: &LogStore, problem: &Problem) -> Option<Vec<String>> {
 }
 
 /// Without what could steer a terminal or begin a new line.
-fn cleaned(text: &str) -> String {
+pub(super) fn cleaned(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -1,7 +1,5 @@
 //! Mail by SMTP: plain text, and its way there protected unless the operator says otherwise.
 
-use std::time::Duration;
-
 use etl_core::problem::Notice;
 use etl_core::spec::{Email, MailTls};
 use lettre::message::Mailbox;
@@ -10,12 +8,11 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
+use super::PATIENCE;
 use super::error::TellError;
 use super::files::Files;
 use super::letter::Letter;
-
-/// A server that does not answer within this time is tried again later.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::observer::Chain;
 
 /// Sends one mail to all of its receivers.
 pub(super) async fn send(
@@ -67,11 +64,5 @@ async fn transport(email: &Email, files: &Files) -> Result<AsyncSmtpTransport<To
 }
 
 fn refused(error: &dyn std::error::Error) -> TellError {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    TellError::Mail(words)
+    TellError::Mail(Chain(error).to_string())
 }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use super::error::TellError;
+use super::letter::cleaned;
+use crate::observer::Chain;
 
 /// Bytes of an answer that are looked at.
 const SAID_BYTES_MAX: usize = 300;
@@ -51,28 +53,16 @@ impl Post {
         let url: reqwest::Url = url.parse().map_err(|_| TellError::Address("it is no address".to_owned()))?;
         let request = self.0.post(url).header("content-type", kind).body(body);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        let mut answer =
-            request.send().await.map_err(|error| TellError::Silent(in_words(error.without_url())))?;
+        let silent = |error: reqwest::Error| TellError::Silent(Chain(&error.without_url()).to_string());
+        let mut answer = request.send().await.map_err(silent)?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
         let said = answer.chunk().await.ok().flatten().unwrap_or_default();
-        let said = String::from_utf8_lossy(&said[..said.len().min(SAID_BYTES_MAX)]).into_owned();
-        let said = said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let said = cleaned(&String::from_utf8_lossy(&said[..said.len().min(SAID_BYTES_MAX)]));
         Err(TellError::Refused { status: status.as_u16(), said })
     }
-}
-
-/// The error and what is behind it, without the address.
-fn in_words(error: reqwest::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words
 }
 
 /// The headers of a body for programs.

@@ -5,7 +5,7 @@ use crate::change::Change;
 use crate::name::{Name, RunKey};
 use crate::outcome::EndState;
 use crate::plan::draft::Draft;
-use crate::problem::{Problem, ProblemKey, Subject, Telling};
+use crate::problem::{ProblemKey, Subject};
 use crate::spec::Event;
 
 pub(super) fn watch(draft: &mut Draft) {
@@ -38,10 +38,8 @@ fn failed(draft: &mut Draft, run: &RunKey, state: EndState, message: &str) {
     }
     let known = draft.problem(&ProblemKey { event: Event::Failed, subject: subject.clone() });
     let before = known.filter(|known| known.ended.is_none()).map_or(0, |known| known.count);
-    raise(draft, Event::Failed, subject.clone(), sign);
-    let Some(problem) = draft.problem(&ProblemKey { event: Event::Failed, subject }).cloned() else { return };
-    let problem = Problem { count: before.saturating_add(1), at: draft.now, ..problem };
-    draft.change(Change::Telling(Telling::Seen(Box::new(problem))));
+    sign.count = before.saturating_add(1);
+    raise(draft, Event::Failed, subject, sign);
 }
 
 /// The task that failed first, its attempt, the outcome's word, and what is to be said of it.

@@ -12,15 +12,12 @@ use crate::plan::draft::Draft;
 use crate::problem::{ProblemKey, Subject};
 use crate::spec::Event;
 
-pub(super) fn watch(draft: &mut Draft) {
+pub(super) fn watch(draft: &mut Draft, is_edited: bool) {
     late(draft);
     // A success only puts the next look off: asking each ETL at each pass would cost more than all else.
-    let watch = draft.watch();
-    let is_edited = watch.generation != Some(draft.desired.generation);
-    if is_edited || watch.fresh_at.is_some_and(|at| at <= draft.now) {
+    if is_edited || draft.watch().fresh_at.is_some_and(|at| at <= draft.now) {
         let fresh_at = stale(draft);
-        let generation = Some(draft.desired.generation);
-        draft.set_watch(|watch| (watch.generation, watch.fresh_at) = (generation, fresh_at));
+        draft.set_watch(|watch| watch.fresh_at = fresh_at);
     }
     if let Some(at) = draft.watch().fresh_at {
         draft.wake(at);

@@ -41,14 +41,12 @@ enum News {
     GoesOn(Timestamp),
 }
 
-pub(super) fn tell(draft: &mut Draft) {
+pub(super) fn tell(draft: &mut Draft, is_edited: bool) {
     take_deliveries(draft);
-    let watch = draft.watch();
-    let generation = Some(draft.desired.generation);
     let is_news = draft.plan.changes.iter().any(|change| matches!(change, Change::Telling(_)));
-    if is_news || watch.told_generation != generation || watch.tell_at.is_some_and(|at| at <= draft.now) {
+    if is_news || is_edited || draft.watch().tell_at.is_some_and(|at| at <= draft.now) {
         let tell_at = decide(draft);
-        draft.set_watch(|watch| (watch.told_generation, watch.tell_at) = (generation, tell_at));
+        draft.set_watch(|watch| watch.tell_at = tell_at);
     }
     if let Some(at) = draft.watch().tell_at {
         draft.wake(at);
